@@ -1,0 +1,67 @@
+import type { RejectedRow } from '../rejects.ts';
+
+/**
+ * Where the CSV step puts what it makes. Called synchronously from `push` and `end`; the buffers are reused afterwards,
+ * so whoever wants to keep bytes copies them before returning.
+ */
+export interface CsvSink {
+  /**
+   * `count` messages, one after another in `block.bytes`. Message i is bytes[valueEnds[i-1] .. valueEnds[i]) (from 0 for
+   * i = 0); its key is keyBytes[keyStarts[i] .. keyEnds[i]).
+   */
+  messages(block: MessageBlock): void;
+  /** In file order among rejects; the order between messages and rejects is not kept. */
+  reject(row: RejectedRow): void;
+}
+
+export interface MessageBlock {
+  readonly count: number;
+  readonly bytes: Buffer;
+  readonly valueEnds: Int32Array;
+  /** Often the same buffer as `bytes`: the key is a piece of the value unless JSON had to escape it. */
+  readonly keyBytes: Buffer;
+  readonly keyStarts: Int32Array;
+  readonly keyEnds: Int32Array;
+}
+
+export interface CsvTransformOptions {
+  /** Base name of the file, for `_source_file`. */
+  readonly sourceFile: string;
+  /** `_record_type`. */
+  readonly recordType: string;
+  readonly requiredColumns: readonly string[];
+  readonly keyColumn: string;
+  /** A record longer than this many bytes (its line ends not counted) is a reject. */
+  readonly maxLineBytes: number;
+  /** `_ingestion_timestamp` of the rows of one push; called once per push. */
+  readonly timestamp: () => string;
+  readonly sink: CsvSink;
+  /**
+   * Byte offset of a row boundary up to which rows were ingested before: the header is read, lines are counted, and rows
+   * before it are neither messages nor rejects nor counted. 0 = from the start.
+   */
+  readonly startOffset?: number;
+}
+
+/**
+ * CSV bytes of one file, pushed in order, to JSON messages and rejects. Bytes in, bytes out; no I/O.
+ * Throws CdrError `bad-header` from push or end when the header is not the feed's.
+ */
+export interface CsvTransform {
+  /**
+   * Takes the next bytes of the file (copied where they must be kept) and turns whole rows into messages and rejects, at
+   * most `maxRows` of them. Returns true when it stopped at `maxRows` with bytes left that it has not looked at: call
+   * `push(EMPTY, maxRows)` to go on, before pushing more bytes.
+   */
+  push(chunk: Buffer, maxRows: number): boolean;
+  /** No more bytes: an unterminated last line is a row. Same return value as push; call again while it is true. */
+  end(maxRows: number): boolean;
+  /** Rows so far (messages + rejects), from startOffset on. */
+  readonly rows: number;
+  readonly messages: number;
+  readonly rejects: number;
+  /** Byte offset just behind the last row (or header, or blank line) that was finished: a checkpoint. */
+  readonly byteOffset: number;
+  /** Physical line number of the row that starts at byteOffset, from 1. */
+  readonly line: number;
+}
