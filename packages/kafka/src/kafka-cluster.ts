@@ -1,0 +1,210 @@
+import net from 'node:net';
+import tls from 'node:tls';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CdrError } from '@cdr/core/errors';
+import { BrokerError, CONCURRENT_TRANSACTIONS, innermost, reactionTo, toCdrError } from './kafka-errors.ts';
+import {
+  createKafkajsCluster,
+  sendRaw,
+  type ConnectionAttempts,
+  type KafkajsBroker,
+  type KafkajsCluster,
+} from './kafkajs-internals.ts';
+import type { KafkaSettings } from './kafka-settings.ts';
+import { findTransactionCoordinator, listOffset, type Call, type TopicPartition } from './requests.ts';
+
+export interface RetryOptions {
+  /** How long to keep asking before the cluster counts as away. */
+  readonly deadlineMs: number;
+  /** Told before each repetition. */
+  readonly onRetry?: (error: Error) => void;
+}
+
+/**
+ * One set of broker connections, shared by every slot of a process, and the way to ask any broker anything: finds
+ * leaders and coordinators, and asks again, with pauses, while the answer is one that passes (a moved leader, a lost
+ * connection). What gives up throws CdrError; `kafka-unavailable` when the cluster could not be reached in time.
+ */
+export class KafkaCluster {
+  private readonly cluster: KafkajsCluster;
+  private readonly connecting: ConnectionAttempts = new Map();
+  private readonly coordinators = new Map<string, number>();
+  private joining: Promise<void> | undefined;
+  private closed = false;
+
+  constructor(settings: KafkaSettings) {
+    this.cluster = createKafkajsCluster({
+      brokers: settings.brokers,
+      clientId: settings.clientId,
+      ssl: settings.tls ?? null,
+      sasl: settings.sasl ?? null,
+      connectionTimeoutMs: settings.connectionTimeoutMs ?? 3_000,
+      requestTimeoutMs: settings.requestTimeoutMs ?? 30_000,
+      metadataMaxAgeMs: 300_000,
+      // kafkajs logs each failed attempt; what matters of it comes back as an error
+      onLog: () => undefined,
+      socketFactory: ({ host, port, ssl, onConnect }) => {
+        const options = { host, port, ...(net.isIP(host) ? {} : { servername: host }) };
+        const socket = ssl ? tls.connect({ ...options, ...ssl }, onConnect) : net.connect({ host, port }, onConnect);
+        socket.setKeepAlive(true, 30_000);
+        socket.setNoDelay(true);
+        return socket;
+      },
+    });
+  }
+
+  /** Connects to a seed broker and learns about the topics. Throws CdrError, `kafka-topic` for a topic that is not there. */
+  async connect(topics: readonly string[]): Promise<void> {
+    try {
+      await this.cluster.connect();
+      await this.cluster.addMultipleTargetTopics(topics);
+    } catch (error) {
+      throw toCdrError('connecting to Kafka', innermost(error));
+    }
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.cluster.disconnect();
+  }
+
+  /** Resolves when the cluster answers a metadata request; throws CdrError otherwise. */
+  async probe(): Promise<void> {
+    try {
+      await this.refresh();
+      await this.cluster.refreshMetadata();
+    } catch (error) {
+      throw toCdrError('asking Kafka for metadata', innermost(error));
+    }
+  }
+
+  /** The cluster's own id, or '' before the first metadata. */
+  get clusterId(): string {
+    return this.cluster.brokerPool.metadata?.clusterId ?? '';
+  }
+
+  /** How many partitions a topic has. Throws CdrError `kafka-topic` when it does not exist. */
+  async partitionCount(topic: string): Promise<number> {
+    try {
+      await this.cluster.addMultipleTargetTopics([topic]);
+    } catch (error) {
+      const inner = innermost(error);
+      if ('type' in inner && inner.type === 'UNKNOWN_TOPIC_OR_PARTITION')
+        throw new CdrError('kafka-topic', `topic ${topic} does not exist`, { hint: 'Create it with: cdr topics' });
+      throw toCdrError(`looking up topic ${topic}`, inner);
+    }
+    const count = this.cluster.findTopicPartitionMetadata(topic).length;
+    if (count === 0)
+      throw new CdrError('kafka-topic', `topic ${topic} does not exist`, { hint: 'Create it with: cdr topics' });
+    return count;
+  }
+
+  /** Asks the partition's leader, wherever it is by now. */
+  async askLeader<Answer>(target: TopicPartition, call: Call<Answer>, options: RetryOptions): Promise<Answer> {
+    return this.ask(call, () => this.leaderOf(target), options);
+  }
+
+  /** Asks the coordinator of a transactional id, wherever it is by now. */
+  async askCoordinator<Answer>(transactionalId: string, call: Call<Answer>, options: RetryOptions): Promise<Answer> {
+    const answer = await this.ask(call, () => this.coordinatorOf(transactionalId), {
+      ...options,
+      onRetry: (error) => {
+        // any failure but this one may mean that the coordinator moved
+        if (!(error instanceof BrokerError && error.errorCode === CONCURRENT_TRANSACTIONS))
+          this.coordinators.delete(transactionalId);
+        options.onRetry?.(error);
+      },
+    });
+    return answer;
+  }
+
+  /** Forgets where an id's coordinator was, once its transaction is over. */
+  forgetCoordinator(transactionalId: string): void {
+    this.coordinators.delete(transactionalId);
+  }
+
+  async earliestOffset(target: TopicPartition, deadlineMs = 30_000): Promise<bigint> {
+    return this.askLeader(target, listOffset(target, 'earliest'), { deadlineMs });
+  }
+
+  private async ask<Answer>(
+    call: Call<Answer>,
+    findBroker: () => Promise<KafkajsBroker>,
+    { deadlineMs, onRetry }: RetryOptions,
+  ): Promise<Answer> {
+    const deadline = performance.now() + deadlineMs;
+    for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 2, 500)) {
+      try {
+        return await this.send(await findBroker(), call);
+      } catch (thrown) {
+        const error = innermost(thrown);
+        if (this.closed || reactionTo(error) !== 'retry' || performance.now() > deadline)
+          throw toCdrError(call.apiName, error);
+        onRetry?.(error);
+        const busy = error instanceof BrokerError && error.errorCode === CONCURRENT_TRANSACTIONS;
+        if (!busy) await this.refresh(error);
+        await sleep(busy ? Math.min(pauseMs, 40) : pauseMs);
+      }
+    }
+  }
+
+  private async send<Answer>(broker: KafkajsBroker, call: Call<Answer>): Promise<Answer> {
+    let answer: Buffer;
+    try {
+      answer = await sendRaw(broker, call, this.connecting);
+    } catch (error) {
+      // a connection that died or fell silent is not used again: the next request opens another
+      if (error instanceof Error && /^KafkaJS(ConnectionClosed|Connection|RequestTimeout)Error$/.test(error.name))
+        await broker.disconnect();
+      throw error;
+    }
+    return call.read(answer);
+  }
+
+  private async leaderOf({ topic, partition }: TopicPartition): Promise<KafkajsBroker> {
+    await this.cluster.refreshMetadataIfNecessary();
+    const metadata = this.cluster.findTopicPartitionMetadata(topic).find((entry) => entry.partitionId === partition);
+    if (!metadata || metadata.leader < 0) throw new BrokerError(`leader of ${topic}/${partition}`, 5);
+    return this.cluster.findBroker({ nodeId: metadata.leader });
+  }
+
+  private async coordinatorOf(transactionalId: string): Promise<KafkajsBroker> {
+    let nodeId = this.coordinators.get(transactionalId);
+    if (nodeId === undefined) {
+      nodeId = await this.send(await this.anyBroker(), findTransactionCoordinator(transactionalId));
+      this.coordinators.set(transactionalId, nodeId);
+    }
+    return this.cluster.findBroker({ nodeId });
+  }
+
+  private async anyBroker(): Promise<KafkajsBroker> {
+    const nodeIds = this.cluster.getNodeIds();
+    const start = Math.floor(Math.random() * nodeIds.length);
+    let failure: unknown = new BrokerError('any broker', 8);
+    for (let i = 0; i < nodeIds.length; i++) {
+      try {
+        return await this.cluster.findBroker({ nodeId: nodeIds[(start + i) % nodeIds.length] ?? '' });
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  /** Reconnects if need be and reads the metadata again; one at a time. Its own failure shows in the next request. */
+  private async refresh(error?: Error): Promise<void> {
+    if (error?.name === 'KafkaJSConnectionClosedError' && 'host' in error && 'port' in error)
+      this.cluster.removeBroker({ host: String(error.host), port: Number(error.port) });
+    this.joining ??= (async () => {
+      try {
+        if (!this.cluster.isConnected()) await this.cluster.connect();
+        await this.cluster.refreshMetadata();
+      } catch {
+        // still away
+      } finally {
+        this.joining = undefined;
+      }
+    })();
+    await this.joining;
+  }
+}

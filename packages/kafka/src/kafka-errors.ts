@@ -1,0 +1,137 @@
+import { CdrError, type ErrorCode } from '@cdr/core/errors';
+
+/** An error code in a broker's answer. https://kafka.apache.org/protocol#protocol_error_codes */
+export class BrokerError extends Error {
+  readonly errorCode: number;
+
+  constructor(request: string, errorCode: number) {
+    super(`${request} answered ${brokerErrorName(errorCode)}`);
+    this.name = 'BrokerError';
+    this.errorCode = errorCode;
+  }
+}
+
+export const NONE = 0;
+export const OFFSET_OUT_OF_RANGE = 1;
+export const CONCURRENT_TRANSACTIONS = 51;
+export const DUPLICATE_SEQUENCE_NUMBER = 46;
+/** Client side only: no answer came, so that the request may or may not have been carried out. */
+export const NO_ANSWER = -2;
+
+/** What to do about an error code: ask again, stop because somebody else owns the id, or give up. */
+type Reaction = 'retry' | 'fenced' | ErrorCode;
+
+interface KnownError {
+  readonly name: string;
+  readonly reaction: Reaction;
+  readonly hint?: string;
+}
+
+const GRANT_HINT = 'Grant it to the Kafka user of KAFKA_SASL_USERNAME; docs/operations.md lists the ACLs.';
+
+const KNOWN: Readonly<Record<number, KnownError>> = {
+  [-1]: { name: 'UNKNOWN_SERVER_ERROR', reaction: 'retry' },
+  3: { name: 'UNKNOWN_TOPIC_OR_PARTITION', reaction: 'retry' },
+  5: { name: 'LEADER_NOT_AVAILABLE', reaction: 'retry' },
+  6: { name: 'NOT_LEADER_OR_FOLLOWER', reaction: 'retry' },
+  7: { name: 'REQUEST_TIMED_OUT', reaction: 'retry' },
+  8: { name: 'BROKER_NOT_AVAILABLE', reaction: 'retry' },
+  9: { name: 'REPLICA_NOT_AVAILABLE', reaction: 'retry' },
+  10: {
+    name: 'MESSAGE_TOO_LARGE',
+    reaction: 'kafka-topic',
+    hint: "Raise the topic's max.message.bytes to 1 MiB or more.",
+  },
+  13: { name: 'NETWORK_EXCEPTION', reaction: 'retry' },
+  14: { name: 'COORDINATOR_LOAD_IN_PROGRESS', reaction: 'retry' },
+  15: { name: 'COORDINATOR_NOT_AVAILABLE', reaction: 'retry' },
+  16: { name: 'NOT_COORDINATOR', reaction: 'retry' },
+  19: { name: 'NOT_ENOUGH_REPLICAS', reaction: 'retry' },
+  20: { name: 'NOT_ENOUGH_REPLICAS_AFTER_APPEND', reaction: 'retry' },
+  29: { name: 'TOPIC_AUTHORIZATION_FAILED', reaction: 'kafka-authorization', hint: GRANT_HINT },
+  31: { name: 'CLUSTER_AUTHORIZATION_FAILED', reaction: 'kafka-authorization', hint: GRANT_HINT },
+  45: { name: 'OUT_OF_ORDER_SEQUENCE_NUMBER', reaction: 'fenced' },
+  47: { name: 'INVALID_PRODUCER_EPOCH', reaction: 'fenced' },
+  48: { name: 'INVALID_TXN_STATE', reaction: 'fenced' },
+  49: { name: 'INVALID_PRODUCER_ID_MAPPING', reaction: 'fenced' },
+  50: {
+    name: 'INVALID_TRANSACTION_TIMEOUT',
+    reaction: 'bad-config',
+    hint: "Lower TRANSACTION_TIMEOUT_MS below the brokers' transaction.max.timeout.ms.",
+  },
+  51: { name: 'CONCURRENT_TRANSACTIONS', reaction: 'retry' },
+  53: { name: 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED', reaction: 'kafka-authorization', hint: GRANT_HINT },
+  56: { name: 'KAFKA_STORAGE_ERROR', reaction: 'retry' },
+  59: { name: 'UNKNOWN_PRODUCER_ID', reaction: 'fenced' },
+  74: { name: 'FENCED_LEADER_EPOCH', reaction: 'retry' },
+  75: { name: 'UNKNOWN_LEADER_EPOCH', reaction: 'retry' },
+  78: { name: 'OFFSET_NOT_AVAILABLE', reaction: 'retry' },
+  90: { name: 'PRODUCER_FENCED', reaction: 'fenced' },
+  120: { name: 'TRANSACTION_ABORTABLE', reaction: 'fenced' },
+};
+
+/** The protocol's name of an error code, or `error 123` for one that we do not know. */
+export function brokerErrorName(errorCode: number): string {
+  return KNOWN[errorCode]?.name ?? `error ${errorCode}`;
+}
+
+const NETWORK_ERRORS = new Set([
+  'KafkaJSConnectionError',
+  'KafkaJSConnectionClosedError',
+  'KafkaJSRequestTimeoutError',
+  'KafkaJSBrokerNotFound',
+  'KafkaJSLockTimeout',
+  'KafkaJSTimeout',
+  'KafkaJSMetadataNotLoaded',
+  'KafkaJSTopicMetadataNotLoaded',
+  'KafkaJSGroupCoordinatorNotFound',
+  'KafkaJSNoBrokerAvailableError',
+]);
+
+/** kafkajs wraps what happened in errors about its retries; this is what happened. */
+export function innermost(error: unknown): Error {
+  let at = error instanceof Error ? error : new Error(String(error));
+  const seen = new Set<Error>();
+  while (
+    (at.name === 'KafkaJSNumberOfRetriesExceeded' || at.name === 'KafkaJSNonRetriableError') &&
+    at.cause instanceof Error &&
+    !seen.has(at)
+  ) {
+    seen.add(at);
+    at = at.cause;
+  }
+  return at;
+}
+
+/** True when the request may not have arrived, or its answer was lost: asking again may help. */
+export function isNetworkError(error: Error): boolean {
+  if (NETWORK_ERRORS.has(error.name)) return true;
+  const code = 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && /^(E[A-Z]+|ERR_SOCKET_CLOSED|ERR_STREAM_[A-Z_]+)$/.test(code);
+}
+
+/** What to do about an error of a call to a broker. */
+export function reactionTo(error: Error): Reaction {
+  if (error instanceof CdrError) return error.code;
+  if (error instanceof BrokerError) return KNOWN[error.errorCode]?.reaction ?? 'unexpected';
+  if (error.name === 'KafkaJSSASLAuthenticationError') return 'kafka-auth';
+  // kafkajs's own protocol errors carry the broker's code; they come from its metadata and connection calls
+  if ('code' in error && typeof error.code === 'number') return KNOWN[error.code]?.reaction ?? 'unexpected';
+  return isNetworkError(error) ? 'retry' : 'unexpected';
+}
+
+/** The error that the rest of the program sees: what was attempted, what the broker said, what to do. */
+export function toCdrError(operation: string, error: Error): CdrError {
+  if (error instanceof CdrError) return error;
+  const reaction = reactionTo(error);
+  const code: ErrorCode = reaction === 'retry' ? 'kafka-unavailable' : reaction;
+  const hint =
+    error instanceof BrokerError
+      ? KNOWN[error.errorCode]?.hint
+      : code === 'kafka-auth'
+        ? 'Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.'
+        : code === 'kafka-unavailable'
+          ? 'Check KAFKA_BROKERS and that the brokers are up.'
+          : undefined;
+  return new CdrError(code, `${operation}: ${error.message}`, { hint, cause: error });
+}

@@ -1,0 +1,123 @@
+/**
+ * The primitive types of the Kafka protocol (big endian, classic lengths; no compact types, since every request here is
+ * of a version before those). https://kafka.apache.org/protocol#protocol_types
+ */
+export class WireWriter {
+  private bytes: Buffer;
+  private at = 0;
+
+  constructor(sizeHint = 256) {
+    this.bytes = Buffer.allocUnsafe(sizeHint);
+  }
+
+  /** What was written so far, without copying. */
+  finish(): Buffer {
+    return this.bytes.subarray(0, this.at);
+  }
+
+  int8(value: number): this {
+    this.reserve(1);
+    this.at = this.bytes.writeInt8(value, this.at);
+    return this;
+  }
+
+  int16(value: number): this {
+    this.reserve(2);
+    this.at = this.bytes.writeInt16BE(value, this.at);
+    return this;
+  }
+
+  int32(value: number): this {
+    this.reserve(4);
+    this.at = this.bytes.writeInt32BE(value, this.at);
+    return this;
+  }
+
+  int64(value: bigint): this {
+    this.reserve(8);
+    this.at = this.bytes.writeBigInt64BE(value, this.at);
+    return this;
+  }
+
+  string(value: string): this {
+    const length = Buffer.byteLength(value);
+    this.int16(length);
+    this.reserve(length);
+    this.at += this.bytes.write(value, this.at, 'utf8');
+    return this;
+  }
+
+  bytesWithLength(value: Uint8Array): this {
+    this.int32(value.length);
+    this.reserve(value.length);
+    this.bytes.set(value, this.at);
+    this.at += value.length;
+    return this;
+  }
+
+  array<T>(items: readonly T[], write: (writer: this, item: T) => void): this {
+    this.int32(items.length);
+    for (const item of items) write(this, item);
+    return this;
+  }
+
+  private reserve(length: number): void {
+    if (this.at + length <= this.bytes.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(this.bytes.length * 2, this.at + length));
+    this.bytes.copy(grown, 0, 0, this.at);
+    this.bytes = grown;
+  }
+}
+
+/** Reads what WireWriter writes. Throws RangeError when the bytes end too early. */
+export class WireReader {
+  private readonly bytes: Buffer;
+  private at = 0;
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+  }
+
+  int16(): number {
+    const value = this.bytes.readInt16BE(this.at);
+    this.at += 2;
+    return value;
+  }
+
+  int32(): number {
+    const value = this.bytes.readInt32BE(this.at);
+    this.at += 4;
+    return value;
+  }
+
+  int64(): bigint {
+    const value = this.bytes.readBigInt64BE(this.at);
+    this.at += 8;
+    return value;
+  }
+
+  /** A string; a null string is empty here, since nothing that we read tells them apart. */
+  string(): string {
+    const length = this.int16();
+    if (length < 0) return '';
+    const value = this.bytes.toString('utf8', this.at, this.at + length);
+    this.at += length;
+    return value;
+  }
+
+  /** A view of the next bytes; a null value is empty. */
+  bytesWithLength(): Buffer {
+    const length = this.int32();
+    if (length <= 0) return this.bytes.subarray(this.at, this.at);
+    const value = this.bytes.subarray(this.at, this.at + length);
+    this.at += length;
+    return value;
+  }
+
+  array<T>(read: (reader: this) => T): T[] {
+    const count = this.int32();
+    const items: T[] = [];
+    for (let i = 0; i < count; i++) items.push(read(this));
+    return items;
+  }
+}
