@@ -61,7 +61,8 @@ export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   let root: unknown = error;
   for (let depth = 0; depth < 8 && root instanceof Error && root.cause instanceof Error; depth++) root = root.cause;
-  const cause = root instanceof Error && root !== error && !error.message.includes(root.message) ? `: ${root.message}` : '';
+  const cause =
+    root instanceof Error && root !== error && !error.message.includes(root.message) ? `: ${root.message}` : '';
   const hint = error instanceof CdrError && error.hint ? `. ${error.hint}` : '';
   return `${error.message}${cause}${hint}`;
 }

@@ -1,0 +1,85 @@
+import { decide, type ChangedFilesPolicy } from './decide.ts';
+import { matchFeed, type Feed } from './feeds.ts';
+import { byTimeInName } from './file-order.ts';
+import type { IngestJob } from './ingest-job.ts';
+import type { FileIdentity, LedgerRecord } from './ledger-record.ts';
+import type { SettlingFiles } from './settling.ts';
+
+/** A regular file as the server lists it. */
+export interface ListedFile extends FileIdentity {
+  readonly name: string;
+}
+
+export interface Selection {
+  /** To be enqueued, in order. */
+  readonly wanted: IngestJob[];
+  readonly counts: SelectionCounts;
+  /** Names of files that no feed claims, a few of them. */
+  readonly unclaimed: string[];
+  /** Names of files whose content differs from what was ingested. */
+  readonly changed: string[];
+}
+
+export interface SelectionCounts {
+  /** Files that a feed claims. */
+  found: number;
+  ingested: number;
+  changed: number;
+  /** Still being written, as far as we can tell. */
+  settling: number;
+  unclaimed: number;
+  wanted: number;
+}
+
+const NAMES_KEPT = 20;
+/** Names that uploaders give to files they are still writing. */
+const TEMPORARY = /^\.|\.(?:part|partial|tmp|temp|filepart|uploading|crdownload|swp)$|~$/i;
+
+/** Dot-files and temporary suffixes are never looked at. */
+export function isTemporaryName(name: string): boolean {
+  return TEMPORARY.test(name);
+}
+
+/** Only names that a feed claims need a look into the ledger. */
+export function claimedFiles(files: readonly ListedFile[], feeds: readonly Feed[]): ListedFile[] {
+  return files.filter(({ name }) => !isTemporaryName(name) && matchFeed(feeds, name) !== undefined);
+}
+
+/** What a scan enqueues of a listing: pure but for `settling`, which it shows every candidate once. */
+export function selectFiles(
+  files: readonly ListedFile[],
+  feeds: readonly Feed[],
+  ledger: ReadonlyMap<string, LedgerRecord>,
+  settling: SettlingFiles,
+  nowMs: number,
+  changedFiles: ChangedFilesPolicy,
+): Selection {
+  const counts: SelectionCounts = { found: 0, ingested: 0, changed: 0, settling: 0, unclaimed: 0, wanted: 0 };
+  const unclaimed: string[] = [];
+  const changed: string[] = [];
+  const wanted: (IngestJob & { readonly name: string })[] = [];
+  for (const { name, size, mtimeMs } of files) {
+    if (isTemporaryName(name)) continue;
+    const feed = matchFeed(feeds, name);
+    if (!feed) {
+      counts.unclaimed++;
+      if (unclaimed.length < NAMES_KEPT) unclaimed.push(name);
+      continue;
+    }
+    counts.found++;
+    const entry = ledger.get(name);
+    const decision = decide(entry, { size, mtimeMs }, changedFiles);
+    if (entry?.changed) {
+      counts.changed++;
+      if (changed.length < NAMES_KEPT) changed.push(name);
+    }
+    if (decision.action === 'nothing') {
+      if (decision.because === 'ingested') counts.ingested++;
+    } else if (settling.look(name, { size, mtimeMs }, nowMs)) {
+      wanted.push({ name, file: name, feed: feed.name, size, mtimeMs, generation: decision.generation });
+    } else counts.settling++;
+  }
+  wanted.sort(byTimeInName);
+  counts.wanted = wanted.length;
+  return { wanted: wanted.map(({ name: _, ...job }) => job), counts, unclaimed, changed };
+}

@@ -1,0 +1,269 @@
+import { CdrError } from '@cdr/core/errors';
+import { parseLedgerRecord, type LedgerEntry } from '@cdr/core/ledger-record';
+import type { KafkaCluster } from './kafka-cluster.ts';
+import { BrokerError, OFFSET_OUT_OF_RANGE } from './kafka-errors.ts';
+import { readBatches, readMarker, readRecords, type FetchedBatch } from './record-batch-reader.ts';
+import { fetchPartition, type AbortedTransaction, type FetchedPartition, type TopicPartition } from './requests.ts';
+
+/** A record of the ledger that is not ours to understand: reported, and never overwritten blindly. */
+export interface UnreadableRecord {
+  readonly file: string;
+  readonly offset: bigint;
+  readonly problem: string;
+}
+
+/** Records of one file whose transaction was not decided within what was read, by producer id. */
+export type Undecided = ReadonlyMap<bigint, LedgerEntry>;
+
+/** What the ledger's tail says about one file. */
+export interface TailAnswer {
+  /** The newest committed record of the file in what was read. */
+  readonly entry: LedgerEntry | undefined;
+  /** The high watermark of the first answer: everything below it was read. */
+  readonly barrier: bigint;
+  /** For meetYourself: a marker behind the barrier may still decide these. */
+  readonly undecided: Undecided;
+}
+
+/** A stretch of the ledger in which every transaction is decided. */
+export interface LedgerStretch {
+  readonly entries: readonly LedgerEntry[];
+  readonly unreadable: readonly UnreadableRecord[];
+  /** Offset behind the stretch, never beyond the last stable offset. */
+  readonly position: bigint;
+  /** How far the log is decided at the time of reading: for progress. */
+  readonly lastStableOffset: bigint;
+}
+
+const MAX_BYTES = 4 << 20;
+const DEADLINE_MS = 60_000;
+
+/**
+ * Reads the ledger topic's one partition. kafkajs's consumer is not used: it shows aborted records. A plain read_committed
+ * read is not used either: another file's open transaction holds the last stable offset below our predecessor's record.
+ */
+export class LedgerReader {
+  private readonly cluster: KafkaCluster;
+  private readonly target: TopicPartition;
+
+  constructor(cluster: KafkaCluster, topic: string) {
+    this.cluster = cluster;
+    this.target = { topic, partition: 0 };
+  }
+
+  /**
+   * The newest committed record of a file from offset `from` up to the high watermark. Call after the fence of the
+   * file's id, which decides every earlier transaction of it, so that its marker is below the high watermark; a record at
+   * or above the last stable offset counts only if its own COMMIT marker follows.
+   * Throws `ledger-moved` when `from` is not within the log, `bad-ledger-record` when the file's newest is unreadable.
+   */
+  async readTail(file: string, from: bigint): Promise<TailAnswer> {
+    const key = Buffer.from(file);
+    const search = new TailSearch(key, new Map());
+    let at = from;
+    let barrier: bigint | undefined;
+    let stable = 0n;
+    while (barrier === undefined || at < barrier) {
+      const committed = barrier === undefined || at < stable;
+      const part = await this.fetch(at, committed ? 'read_committed' : 'read_uncommitted');
+      if (barrier === undefined) {
+        barrier = part.highWatermark;
+        stable = part.lastStableOffset;
+        if (from > barrier) throw this.moved(`position ${from} is beyond its end ${barrier}`);
+      }
+      const next = search.read(part, at, committed ? stable : 0n);
+      if (next > at) at = next;
+      else if (committed && at < stable)
+        at = stable; // nothing left of what was there: compacted away
+      else if (part.highWatermark < barrier) throw this.moved('a broker answered with an older end of it');
+      else break;
+    }
+    return { entry: search.result(), barrier, undecided: search.undecided };
+  }
+
+  /**
+   * Reads on from the barrier of readTail until our own record at `ownOffset`. Returns normally when nothing of this file
+   * was decided in between; throws `ledger-moved` otherwise: the tail was an old story, told by a deposed leader.
+   */
+  async meetYourself(
+    file: string,
+    from: bigint,
+    undecided: Undecided,
+    own: { offset: bigint; producerId: string; epoch: number },
+  ): Promise<void> {
+    const search = new TailSearch(Buffer.from(file), new Map(undecided));
+    let at = from;
+    while (at <= own.offset) {
+      const part = await this.fetch(at, 'read_uncommitted');
+      const next = search.read(part, at, 0n);
+      if (next <= at) throw this.moved(`our own record at ${own.offset} is not there`);
+      at = next;
+    }
+    if (search.result()) throw this.moved('another attempt at this file was decided meanwhile');
+    const mine = search.undecided.get(BigInt(own.producerId));
+    if (mine?.offset !== own.offset) throw this.moved(`the record at ${own.offset} is not our own`);
+  }
+
+  /** Decided records of all files from an offset on, in stretches, up to the last stable offset. */
+  async *readCommitted(from: bigint): AsyncGenerator<LedgerStretch> {
+    let at = from;
+    for (;;) {
+      const part = await this.fetch(at, 'read_committed');
+      if (at > part.highWatermark) throw this.moved(`position ${at} is beyond its end ${part.highWatermark}`);
+      const stretch = readStretch(part, at);
+      if (stretch.position <= at) {
+        // nothing visible is left below the last stable offset
+        if (part.lastStableOffset > at)
+          yield {
+            entries: [],
+            unreadable: [],
+            position: part.lastStableOffset,
+            lastStableOffset: part.lastStableOffset,
+          };
+        return;
+      }
+      yield stretch;
+      at = stretch.position;
+    }
+  }
+
+  /** First offset of the log: where a rebuild begins. */
+  async start(): Promise<bigint> {
+    return this.cluster.earliestOffset(this.target);
+  }
+
+  private async fetch(offset: bigint, isolation: 'read_uncommitted' | 'read_committed'): Promise<FetchedPartition> {
+    try {
+      const call = fetchPartition(this.target, offset, isolation, MAX_BYTES);
+      return await this.cluster.askLeader(this.target, call, { deadlineMs: DEADLINE_MS });
+    } catch (error) {
+      const cause = error instanceof Error ? error.cause : undefined;
+      if (cause instanceof BrokerError && cause.errorCode === OFFSET_OUT_OF_RANGE)
+        throw this.moved(`offset ${offset} is not within it`);
+      throw error;
+    }
+  }
+
+  private moved(what: string): CdrError {
+    return new CdrError('ledger-moved', `ledger topic ${this.target.topic}: ${what}`);
+  }
+}
+
+/** Follows one file's records and their transactions through a log. */
+class TailSearch {
+  readonly undecided: Map<bigint, LedgerEntry>;
+  private readonly key: Buffer;
+  private readonly unreadable = new Map<bigint, UnreadableRecord>();
+  private newest: LedgerEntry | undefined;
+  private newestUnreadable: UnreadableRecord | undefined;
+
+  constructor(key: Buffer, undecided: Map<bigint, LedgerEntry>) {
+    this.key = key;
+    this.undecided = undecided;
+  }
+
+  /** Takes one answer; records below `stable` are decided by its list of aborted transactions. Returns the next offset. */
+  read(part: FetchedPartition, from: bigint, stable: bigint): bigint {
+    const aborted = new AbortedFilter(part.aborted);
+    let next = from;
+    for (const batch of readBatches(part.records)) {
+      if (batch.lastOffset < from) continue;
+      next = batch.lastOffset + 1n;
+      const dropped = aborted.drops(batch);
+      if (batch.control) this.marker(batch);
+      else if (batch.baseOffset < stable || !batch.transactional) {
+        if (!dropped) this.records(batch, from, (entry) => this.decided(entry));
+      } else this.records(batch, from, (entry) => this.undecided.set(batch.producerId, entry), batch.producerId);
+    }
+    return next;
+  }
+
+  result(): LedgerEntry | undefined {
+    if (this.newestUnreadable && this.newestUnreadable.offset > (this.newest?.offset ?? -1n)) {
+      const { file, offset, problem } = this.newestUnreadable;
+      throw new CdrError(
+        'bad-ledger-record',
+        `ledger record of ${file} at offset ${offset} is not readable: ${problem}`,
+        {
+          hint: 'Upgrade this release if a newer one wrote it; otherwise write the entry again with: cdr adopt, cdr reingest.',
+        },
+      );
+    }
+    return this.newest;
+  }
+
+  private marker(batch: FetchedBatch): void {
+    const committed = readMarker(batch) === 'commit';
+    const entry = this.undecided.get(batch.producerId);
+    const unreadable = this.unreadable.get(batch.producerId);
+    this.undecided.delete(batch.producerId);
+    this.unreadable.delete(batch.producerId);
+    if (!committed) return;
+    if (entry) this.decided(entry);
+    if (unreadable) this.newestUnreadable = unreadable;
+  }
+
+  private decided(entry: LedgerEntry): void {
+    if (!this.newest || entry.offset > this.newest.offset) this.newest = entry;
+  }
+
+  private records(batch: FetchedBatch, from: bigint, take: (entry: LedgerEntry) => void, openId?: bigint): void {
+    for (const { offset, key, value } of readRecords(batch)) {
+      if (offset < from || !key?.equals(this.key)) continue;
+      const parsed = parseLedgerRecord(value?.toString('utf8') ?? '');
+      if (parsed.ok) take({ offset, record: parsed.record });
+      else {
+        const unreadable = { file: this.key.toString('utf8'), offset, problem: parsed.problem };
+        if (openId === undefined) this.newestUnreadable = unreadable;
+        else this.unreadable.set(openId, unreadable);
+      }
+    }
+  }
+}
+
+/**
+ * Which batches of one read_committed answer belong to aborted transactions. The broker's list is not sorted, and a
+ * producer may have aborted more than once within one answer.
+ */
+class AbortedFilter {
+  private readonly upcoming: AbortedTransaction[];
+  private readonly active = new Set<bigint>();
+
+  constructor(aborted: readonly AbortedTransaction[]) {
+    this.upcoming = [...aborted].sort((a, b) =>
+      a.firstOffset < b.firstOffset ? -1 : a.firstOffset > b.firstOffset ? 1 : 0,
+    );
+  }
+
+  /** Batches in log order, markers too. True for a batch of an aborted transaction. */
+  drops(batch: FetchedBatch): boolean {
+    while (this.upcoming[0] && this.upcoming[0].firstOffset <= batch.lastOffset)
+      this.active.add((this.upcoming.shift() as AbortedTransaction).producerId);
+    if (batch.control) {
+      if (readMarker(batch) === 'abort') this.active.delete(batch.producerId);
+      return true;
+    }
+    return batch.transactional && this.active.has(batch.producerId);
+  }
+}
+
+function readStretch(part: FetchedPartition, from: bigint): LedgerStretch {
+  const aborted = new AbortedFilter(part.aborted);
+  const newest = new Map<string, LedgerEntry>();
+  const unreadable: UnreadableRecord[] = [];
+  let position = from;
+  for (const batch of readBatches(part.records)) {
+    if (batch.lastOffset < from) continue;
+    if (batch.baseOffset >= part.lastStableOffset) break;
+    position = batch.lastOffset + 1n;
+    if (aborted.drops(batch)) continue;
+    for (const { offset, key, value } of readRecords(batch)) {
+      if (offset < from || !key) continue;
+      const file = key.toString('utf8');
+      const parsed = parseLedgerRecord(value?.toString('utf8') ?? '');
+      if (parsed.ok) newest.set(file, { offset, record: parsed.record });
+      else unreadable.push({ file, offset, problem: parsed.problem });
+    }
+  }
+  return { entries: [...newest.values()], unreadable, position, lastStableOffset: part.lastStableOffset };
+}

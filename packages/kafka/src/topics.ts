@@ -1,0 +1,165 @@
+import { CdrError } from '@cdr/core/errors';
+import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs';
+import { innermost, toCdrError } from './kafka-errors.ts';
+import type { KafkaSettings } from './kafka-settings.ts';
+
+export interface TopicPlan {
+  readonly topic: string;
+  readonly partitions: number;
+  readonly replication: number;
+  readonly role: 'records' | 'rejects' | 'ledger';
+}
+
+export interface TopicSettings {
+  readonly recordTopics: readonly string[];
+  readonly rejectsTopic: string;
+  readonly ledgerTopic: string;
+  readonly partitions: number;
+  readonly replication: number;
+}
+
+export interface TopicReport {
+  readonly topic: string;
+  readonly role: TopicPlan['role'];
+  readonly created: boolean;
+  readonly partitions: number;
+  readonly replication: number;
+  /** Settings that weaken a promise; empty when all is well. */
+  readonly warnings: readonly string[];
+}
+
+/** The topics of a deployment, as they are created when missing. */
+export function planTopics(settings: TopicSettings): TopicPlan[] {
+  const { partitions, replication } = settings;
+  return [
+    ...settings.recordTopics.map((topic): TopicPlan => ({ topic, partitions, replication, role: 'records' })),
+    { topic: settings.rejectsTopic, partitions, replication, role: 'rejects' },
+    // one partition: the order of its records is what the protocol rests on
+    { topic: settings.ledgerTopic, partitions: 1, replication, role: 'ledger' },
+  ];
+}
+
+/**
+ * Creates what is missing and reports on what is there. Existing topics are left alone; a ledger with several partitions
+ * or one that deletes is refused. Throws CdrError: `kafka-topic`, `kafka-unavailable`, `kafka-auth`, ...
+ */
+export async function ensureTopics(kafka: KafkaSettings, settings: TopicSettings): Promise<TopicReport[]> {
+  return withAdmin(kafka, async (admin) => {
+    const plans = planTopics(settings);
+    const existing = new Set(await admin.listTopics());
+    const missing = plans.filter(({ topic }) => !existing.has(topic));
+    if (missing.length > 0) {
+      const { brokers } = await admin.describeCluster();
+      if (brokers.length < settings.replication)
+        throw new CdrError(
+          'kafka-topic',
+          `topics with ${settings.replication} replicas need as many brokers; the cluster has ${brokers.length}`,
+          { hint: `Set TOPIC_REPLICATION=${brokers.length} or add brokers.` },
+        );
+      await createTopics(admin, missing);
+    }
+    return Promise.all(plans.map((plan) => inspect(admin, plan, !existing.has(plan.topic))));
+  });
+}
+
+/** Reports on the topics without creating any. A missing one is `kafka-topic`. */
+export async function inspectTopics(kafka: KafkaSettings, settings: TopicSettings): Promise<TopicReport[]> {
+  return withAdmin(kafka, async (admin) => {
+    const existing = new Set(await admin.listTopics());
+    return Promise.all(
+      planTopics(settings).map((plan) => {
+        if (!existing.has(plan.topic))
+          throw new CdrError('kafka-topic', `topic ${plan.topic} does not exist`, {
+            hint: 'Create it with: cdr topics',
+          });
+        return inspect(admin, plan, false);
+      }),
+    );
+  });
+}
+
+/** Pure: what a topic's settings break or weaken. `refuse` is a reason not to work with it at all. */
+export function judgeTopic(
+  role: TopicPlan['role'],
+  found: { partitions: number; replication: number; config: ReadonlyMap<string, string> },
+): { refuse?: string; warnings: string[] } {
+  const cleanup = found.config.get('cleanup.policy') ?? '';
+  const minInsync = Number(found.config.get('min.insync.replicas') ?? 1);
+  const warnings: string[] = [];
+  if (role === 'ledger') {
+    if (found.partitions !== 1)
+      return { refuse: `has ${found.partitions} partitions; the ledger must have exactly 1`, warnings };
+    if (cleanup !== 'compact')
+      return {
+        refuse: `has cleanup.policy=${cleanup}; the ledger must be compact only, or it forgets files`,
+        warnings,
+      };
+  }
+  if (found.replication === 1) warnings.push('one replica: the loss of one broker loses it');
+  else if (minInsync < 2) warnings.push('min.insync.replicas=1: an acknowledged row can be lost with one broker');
+  if (found.config.get('unclean.leader.election.enable') === 'true')
+    warnings.push('unclean.leader.election.enable=true: acknowledged rows can be lost');
+  return { warnings };
+}
+
+async function inspect(admin: Admin, { topic, role }: TopicPlan, created: boolean): Promise<TopicReport> {
+  const [metadata, configs] = await Promise.all([
+    admin.fetchTopicMetadata({ topics: [topic] }),
+    admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }],
+    }),
+  ]);
+  const found = metadata.topics[0]?.partitions ?? [];
+  const partitions = found.length;
+  const replication = Math.min(...found.map((partition) => partition.replicas.length));
+  const config = new Map(
+    (configs.resources[0]?.configEntries ?? []).map((entry) => [entry.configName, entry.configValue]),
+  );
+  const { refuse, warnings } = judgeTopic(role, { partitions, replication, config });
+  if (refuse)
+    throw new CdrError('kafka-topic', `topic ${topic} ${refuse}`, {
+      hint: 'Name another topic in CDR_LEDGER_TOPIC, or correct this one before anything is ingested.',
+    });
+  return { topic, role, created, partitions, replication, warnings };
+}
+
+async function createTopics(admin: Admin, plans: readonly TopicPlan[]): Promise<void> {
+  const topics = plans.map(({ topic, partitions, replication, role }): ITopicConfig => ({
+    topic,
+    numPartitions: partitions,
+    replicationFactor: replication,
+    configEntries: [
+      { name: 'min.insync.replicas', value: replication >= 3 ? '2' : '1' },
+      { name: 'cleanup.policy', value: role === 'ledger' ? 'compact' : 'delete' },
+    ],
+  }));
+  try {
+    await admin.createTopics({ topics, waitForLeaders: true });
+  } catch (error) {
+    // somebody else created one meanwhile: what counts is what is there now
+    const existing = new Set(await admin.listTopics());
+    if (!plans.every(({ topic }) => existing.has(topic))) throw error;
+  }
+}
+
+async function withAdmin<T>(settings: KafkaSettings, action: (admin: Admin) => Promise<T>): Promise<T> {
+  const client = new kafkajs.Kafka({
+    clientId: settings.clientId,
+    brokers: [...settings.brokers],
+    ...(settings.tls ? { ssl: settings.tls } : {}),
+    ...(settings.sasl ? { sasl: settings.sasl } : {}),
+    connectionTimeout: settings.connectionTimeoutMs ?? 3_000,
+    logLevel: kafkajs.logLevel.NOTHING,
+    retry: { initialRetryTime: 100, retries: 5, maxRetryTime: 2_000 },
+  });
+  const admin = client.admin();
+  try {
+    await admin.connect();
+    return await action(admin);
+  } catch (error) {
+    throw toCdrError('topics', innermost(error));
+  } finally {
+    await admin.disconnect().catch(() => undefined);
+  }
+}
