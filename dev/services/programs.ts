@@ -1,0 +1,97 @@
+import { execFile } from 'node:child_process';
+import { accessSync, constants, existsSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { withLock } from './file-lock.ts';
+
+const run = promisify(execFile);
+
+/** A program the services need: its possible names, and the Debian package that brings it. */
+export interface Program {
+  names: readonly string[];
+  debianPackage: string;
+  what: string;
+}
+
+export const PROGRAMS = {
+  redis: { names: ['redis-server', 'valkey-server'], debianPackage: 'redis-server', what: 'Redis (or Valkey)' },
+  sshd: { names: ['sshd'], debianPackage: 'openssh-server', what: 'OpenSSH server' },
+  sshKeygen: { names: ['ssh-keygen'], debianPackage: 'openssh-client', what: 'OpenSSH client' },
+  java: { names: ['java'], debianPackage: 'default-jdk-headless', what: 'Java 17' },
+  maven: { names: ['mvn'], debianPackage: 'maven', what: 'Maven' },
+} as const satisfies Record<string, Program>;
+
+/** The full path of a program, or undefined. Looks in the usual folders too: /usr/sbin is not on everybody's PATH. */
+export function findProgram(program: Program, searchPath = process.env.PATH ?? ''): string | undefined {
+  const folders = [...searchPath.split(path.delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin', '/opt/homebrew/bin'];
+  for (const name of program.names) {
+    for (const folder of folders) {
+      const file = path.join(folder, name);
+      if (folder !== '' && isExecutable(file)) return file;
+    }
+  }
+  return undefined;
+}
+
+/** The full path of a program that must be there by now. */
+export function programPath(program: Program): string {
+  const file = findProgram(program);
+  if (file === undefined) throw new Error(missingMessage([program]));
+  return file;
+}
+
+/**
+ * Makes sure that all the programs are on this machine: installs what is missing by apt-get when we are root on Debian.
+ * @param lockFile keeps two starts from running apt-get at the same time
+ * @throws one line that says what to install, where we cannot
+ */
+export async function ensurePrograms(
+  programs: readonly Program[],
+  lockFile: string,
+  progress: (line: string) => void,
+): Promise<void> {
+  if (missing(programs).length === 0) return;
+  if (!canInstall()) throw new Error(missingMessage(missing(programs)));
+  await withLock(lockFile, 600_000, async () => {
+    const packages = missing(programs).map((program) => program.debianPackage);
+    if (packages.length > 0) await aptInstall([...new Set(packages)], progress);
+  });
+  if (missing(programs).length > 0) throw new Error(missingMessage(missing(programs)));
+}
+
+function missing(programs: readonly Program[]): Program[] {
+  return programs.filter((program) => findProgram(program) === undefined);
+}
+
+function canInstall(): boolean {
+  return process.getuid?.() === 0 && existsSync('/etc/debian_version') && existsSync('/usr/bin/apt-get');
+}
+
+async function aptInstall(packages: string[], progress: (line: string) => void): Promise<void> {
+  progress(`Installing ${packages.join(', ')} by apt-get (once)`);
+  const options = ['-o', 'DPkg::Lock::Timeout=300', '-qq', '-y'];
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const install = () => run('apt-get', [...options, 'install', '--no-install-recommends', ...packages], { env });
+  try {
+    await install();
+  } catch {
+    // Fresh images come without package lists, and old lists name packages that are gone.
+    await run('apt-get', [...options, 'update'], { env });
+    await install();
+  }
+}
+
+function missingMessage(programs: readonly Program[]): string {
+  const what = programs.map((program) => program.what).join(', ');
+  const packages = [...new Set(programs.map((program) => program.debianPackage))].join(' ');
+  return `Missing on this machine: ${what}. Install it (Debian: apt-get install ${packages}), or use "docker compose up".`;
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
