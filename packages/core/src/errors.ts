@@ -15,6 +15,7 @@ export const ERROR_CODES = [
   'kafka-auth',
   'kafka-authorization',
   'kafka-topic',
+  'ledger-lost',
   'redis-auth',
   // this file, or this job, cannot go in as it is
   'bad-job-data',

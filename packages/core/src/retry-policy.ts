@@ -22,6 +22,7 @@ const FATES: Readonly<Record<ErrorCode, Fate>> = {
   'kafka-auth': 'hold',
   'kafka-authorization': 'hold',
   'kafka-topic': 'hold',
+  'ledger-lost': 'hold',
   'redis-auth': 'hold',
   'sftp-permission': 'fail',
   'bad-job-data': 'fail',

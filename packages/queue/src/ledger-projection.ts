@@ -1,0 +1,158 @@
+import { ledgerRecordSchema, type LedgerEntry, type LedgerRecord } from '@cdr/core/ledger-record';
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { redisCall } from './redis-connection.ts';
+import type { RedisSettings } from './redis-settings.ts';
+
+/** Which ledger a position is in: a position in another cluster's or topic's log means nothing. */
+export interface LedgerIdentity {
+  readonly clusterId: string;
+  readonly topic: string;
+}
+
+/** How far the projection follows the ledger: every record below `offset` is in it, or was replaced by a later one. */
+export interface ProjectionPosition extends LedgerIdentity {
+  readonly offset: bigint;
+}
+
+const positionSchema = z.object({ clusterId: z.string(), topic: z.string(), offset: z.string().regex(/^\d+$/) });
+
+/** No file key is empty: the field of the same hash in which the position is kept, so that one HMGET reads both. */
+const POSITION_FIELD = '';
+/** Entries of one script call; larger ones would block Redis. */
+export const ADVANCE_MAX_ENTRIES = 500;
+
+/** An entry is only ever replaced by one with a higher ledger offset. */
+const PUT_HIGHER = `
+local function put(field, offset, json)
+  local current = redis.call('HGET', KEYS[1], field)
+  if current and tonumber(string.match(current, '^%d+')) >= tonumber(offset) then return 0 end
+  redis.call('HSET', KEYS[1], field, offset .. ' ' .. json)
+  return 1
+end
+`;
+
+const PUT_SCRIPT = `${PUT_HIGHER}
+return put(ARGV[1], ARGV[2], ARGV[3])`;
+
+/** ARGV: expected position, next position, then field, offset and record of each entry. */
+const ADVANCE_SCRIPT = `${PUT_HIGHER}
+local expected = redis.call('HGET', KEYS[1], '') or ''
+if expected ~= ARGV[1] then return 0 end
+for i = 3, #ARGV, 3 do put(ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
+redis.call('HSET', KEYS[1], '', ARGV[2])
+return 1`;
+
+/** ARGV: expected position, position to begin from. */
+const RESTART_SCRIPT = `
+local expected = redis.call('HGET', KEYS[1], '') or ''
+if expected ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], '', ARGV[2])
+return 1`;
+
+/**
+ * The ledger as Redis remembers it, for look-ups: one hash, file key to `OFFSET RECORD`. It may be behind the topic, never
+ * ahead of what the topic has decided, and may vanish at any time. Every method throws CdrError `redis-unavailable`.
+ */
+export class LedgerProjection {
+  private readonly redis: Redis;
+  private readonly key: string;
+
+  constructor(redis: Redis, settings: RedisSettings) {
+    this.redis = redis;
+    this.key = `${settings.prefix}:ledger`;
+  }
+
+  /** A file's entry and the position, taken in one command: a pair read in two may never have existed. */
+  async ask(file: string): Promise<{ entry: LedgerEntry | undefined; position: ProjectionPosition | undefined }> {
+    const [position, entry] = await redisCall('asking the projection', () =>
+      this.redis.hmget(this.key, POSITION_FIELD, file),
+    );
+    return { entry: parseEntry(entry), position: parsePosition(position) };
+  }
+
+  async position(): Promise<ProjectionPosition | undefined> {
+    return parsePosition(await redisCall('reading the position', () => this.redis.hget(this.key, POSITION_FIELD)));
+  }
+
+  /** Records of many files; those that the projection does not know are missing from the map. */
+  async records(files: readonly string[]): Promise<Map<string, LedgerRecord>> {
+    const found = new Map<string, LedgerRecord>();
+    for (let start = 0; start < files.length; start += 1000) {
+      const chunk = files.slice(start, start + 1000);
+      const values = await redisCall('reading the projection', () => this.redis.hmget(this.key, ...chunk));
+      for (const [i, value] of values.entries()) {
+        const entry = parseEntry(value);
+        if (entry) found.set(chunk[i] as string, entry.record);
+      }
+    }
+    return found;
+  }
+
+  /**
+   * Takes in a stretch of the ledger: entries and new position in one script, only if the position is still the one that
+   * the reading began from (else a wipe in between would hide records for ever). False when it is not.
+   */
+  async advance(
+    expected: ProjectionPosition | undefined,
+    next: ProjectionPosition,
+    entries: readonly LedgerEntry[],
+  ): Promise<boolean> {
+    const fields = entries.flatMap(({ offset, record }) => [record.file, offset.toString(), JSON.stringify(record)]);
+    return this.script(ADVANCE_SCRIPT, [formatPosition(expected), formatPosition(next), ...fields]);
+  }
+
+  /** Forgets everything and begins at a position. False when the position is no longer the expected one. */
+  async restart(expected: ProjectionPosition | undefined, next: ProjectionPosition): Promise<boolean> {
+    return this.script(RESTART_SCRIPT, [formatPosition(expected), formatPosition(next)]);
+  }
+
+  /** Takes in one decided record; ignored when the projection has a later one. */
+  async put({ offset, record }: LedgerEntry): Promise<void> {
+    await this.script(PUT_SCRIPT, [record.file, offset.toString(), JSON.stringify(record)]);
+  }
+
+  /** How many files it knows. */
+  async size(): Promise<number> {
+    const fields = await redisCall('counting the projection', () => this.redis.hlen(this.key));
+    return Math.max(0, fields - 1);
+  }
+
+  private async script(script: string, args: string[]): Promise<boolean> {
+    const answer = await redisCall('writing the projection', () => this.redis.eval(script, 1, this.key, ...args));
+    return answer === 1;
+  }
+}
+
+export function sameLedger(a: LedgerIdentity, b: LedgerIdentity): boolean {
+  return a.clusterId === b.clusterId && a.topic === b.topic;
+}
+
+function formatPosition(position: ProjectionPosition | undefined): string {
+  if (!position) return '';
+  const { clusterId, topic, offset } = position;
+  return JSON.stringify({ clusterId, topic, offset: offset.toString() });
+}
+
+function parsePosition(value: string | null | undefined): ProjectionPosition | undefined {
+  if (!value) return undefined;
+  const parsed = positionSchema.safeParse(parseJson(value));
+  return parsed.success ? { ...parsed.data, offset: BigInt(parsed.data.offset) } : undefined;
+}
+
+/** What is not as we write it counts as unknown: the topic is asked then. */
+function parseEntry(value: string | null | undefined): LedgerEntry | undefined {
+  const match = value ? /^(\d+) (.*)$/s.exec(value) : null;
+  if (!match) return undefined;
+  const parsed = ledgerRecordSchema.safeParse(parseJson(match[2] as string));
+  return parsed.success ? { offset: BigInt(match[1] as string), record: parsed.data } : undefined;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,92 @@
+import { CdrError, type ErrorCode } from '@cdr/core/errors';
+import { Redis } from 'ioredis';
+
+const COMMAND_TIMEOUT_MS = 5_000;
+const RECONNECT_AT_MOST_EVERY_MS = 2_000;
+
+/** Pause before the n-th attempt to reconnect: a server that comes back is found within 2 s. */
+export function reconnectDelayMs(attempt: number): number {
+  return Math.min(attempt * 200, RECONNECT_AT_MOST_EVERY_MS);
+}
+
+/**
+ * A connection for commands that must answer or fail soon: nothing is queued while Redis is away. Reconnects by itself.
+ * `onError` gets every connection error; throttle it.
+ */
+export function openCommandConnection(url: string, onError: (error: Error) => void): Redis {
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 1,
+    commandTimeout: COMMAND_TIMEOUT_MS,
+    retryStrategy: reconnectDelayMs,
+  });
+  redis.on('error', onError);
+  return redis;
+}
+
+/** Resolves when the connection can take commands. Throws CdrError `redis-unavailable` or `redis-auth`. */
+export async function untilReady(redis: Redis, timeoutMs = COMMAND_TIMEOUT_MS): Promise<void> {
+  if (redis.status === 'ready') return;
+  await redisCall('connecting to Redis', async () => {
+    if (redis.status === 'wait' || redis.status === 'end') {
+      await redis.connect();
+      return;
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const timer = setTimeout(() => reject(new Error('no connection yet')), timeoutMs);
+    redis.once('ready', resolve);
+    try {
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      redis.off('ready', resolve);
+    }
+  });
+}
+
+/** Runs a call to Redis; what it throws becomes a CdrError with a code. */
+export async function redisCall<T>(operation: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw toRedisError(operation, error);
+  }
+}
+
+export function toRedisError(operation: string, thrown: unknown): CdrError {
+  if (thrown instanceof CdrError) return thrown;
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const code = redisErrorCode(error);
+  const hint =
+    code === 'redis-auth'
+      ? 'Check the user and password in REDIS_URL.'
+      : code === 'redis-unavailable'
+        ? 'Check REDIS_URL and that Redis is up.'
+        : undefined;
+  return new CdrError(code, `${operation}: ${error.message || error.name}`, { hint, cause: error });
+}
+
+function redisErrorCode(error: Error): ErrorCode {
+  if (/^(?:WRONGPASS|NOAUTH|NOPERM)/.test(error.message)) return 'redis-auth';
+  // out of memory, loading its data, a replica, a script in its way: it will pass or be mended, like an outage
+  if (/^(?:OOM|LOADING|READONLY|MISCONF|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|UNBLOCKED)/.test(error.message))
+    return 'redis-unavailable';
+  if ('code' in error && typeof error.code === 'string' && /^E[A-Z]+$/.test(error.code)) return 'redis-unavailable';
+  if (error.name === 'MaxRetriesPerRequestError' || error.name === 'AggregateError') return 'redis-unavailable';
+  return /connection|command timed out|stream isn't writeable|no connection yet/i.test(error.message)
+    ? 'redis-unavailable'
+    : 'unexpected';
+}
+
+/** What a server must be set to, or jobs and the projection are lost without anybody noticing. Empty when all is well. */
+export async function redisWarnings(redis: Redis): Promise<string[]> {
+  const info = await redisCall('reading the settings of Redis', () => redis.info('persistence', 'memory'));
+  const field = (name: string): string | undefined => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
+  const warnings: string[] = [];
+  if (field('aof_enabled') === '0') warnings.push('appendonly is no: a restart forgets jobs (set appendonly yes)');
+  const policy = field('maxmemory_policy');
+  if (policy && policy !== 'noeviction')
+    warnings.push(`maxmemory-policy is ${policy}: Redis may drop jobs (set maxmemory-policy noeviction)`);
+  return warnings;
+}
