@@ -1,6 +1,8 @@
 import { CdrError, type ErrorCode } from '@cdr/core/errors';
 import { Redis } from 'ioredis';
 
+export type { Redis };
+
 const COMMAND_TIMEOUT_MS = 5_000;
 const RECONNECT_AT_MOST_EVERY_MS = 2_000;
 

@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs';
+import { describeError } from '@cdr/core/errors';
+import { SettingsError, withSecretFiles } from '@cdr/core/settings';
+import { createLogger } from '@cdr/telemetry/logger';
+import { scannerConfig } from './config.ts';
+import { ScannerProcess } from './scanner-process.ts';
+
+const EXIT_BAD_SETTINGS = 2;
+
+const readFile = (path: string): string => readFileSync(path, 'utf8');
+
+try {
+  const config = scannerConfig(withSecretFiles(process.env, readFile), readFile);
+  const log = createLogger({ app: 'scanner', level: config.logLevel, pretty: process.stdout.isTTY });
+  const scanner = new ScannerProcess(config, log);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => scanner.stop(signal));
+  process.on('unhandledRejection', (error) => {
+    log.fatal({ err: error }, 'unhandled rejection: leaving');
+    process.exit(1);
+  });
+  await scanner.run();
+  process.exit(0);
+} catch (error) {
+  console.error(`cdr scanner: ${error instanceof SettingsError ? error.message : describeError(error)}`);
+  process.exit(error instanceof SettingsError ? EXIT_BAD_SETTINGS : 1);
+}

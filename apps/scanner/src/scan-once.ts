@@ -1,0 +1,55 @@
+import type { ChangedFilesPolicy } from '@cdr/core/decide';
+import type { Feed } from '@cdr/core/feeds';
+import { claimedFiles, selectFiles, type SelectionCounts } from '@cdr/core/select-files';
+import type { SettlingFiles } from '@cdr/core/settling';
+import type { LedgerReader } from '@cdr/kafka/ledger-reader';
+import type { EnqueueResult, IngestQueue } from '@cdr/queue/ingest-queue';
+import type { LedgerIdentity, LedgerProjection } from '@cdr/queue/ledger-projection';
+import type { SftpPool } from '@cdr/sftp/sftp-pool';
+import { catchUpProjection, type CatchUp } from './catch-up.ts';
+
+export interface ScanParts {
+  readonly sftp: SftpPool;
+  readonly queue: IngestQueue;
+  readonly projection: LedgerProjection;
+  readonly ledgerReader: LedgerReader;
+  readonly ledger: () => LedgerIdentity;
+  readonly feeds: readonly Feed[];
+  readonly settling: SettlingFiles;
+  readonly remotePath: string;
+  readonly changedFiles: ChangedFilesPolicy;
+}
+
+export interface ScanResult {
+  readonly counts: SelectionCounts;
+  readonly enqueued: EnqueueResult;
+  readonly catchUp: CatchUp;
+  readonly unclaimed: readonly string[];
+  readonly changed: readonly string[];
+}
+
+/**
+ * One scan: catch up, list, select, enqueue. A crash between any two steps is repaired by the next scan: nothing is
+ * remembered but what the ledger says and what is in the queue.
+ */
+export async function scanOnce(parts: ScanParts, reconcile: boolean): Promise<ScanResult> {
+  // before anything is enqueued: a wiped or rolled-back Redis heals here
+  const catchUp = await catchUpProjection(parts.projection, parts.ledgerReader, parts.ledger());
+
+  const listing = await parts.sftp.withChannel((channel) => channel.list(parts.remotePath));
+  const files = listing.filter((entry) => entry.isRegularFile);
+
+  const ledger = await parts.projection.records(claimedFiles(files, parts.feeds).map(({ name }) => name));
+  const { wanted, counts, unclaimed, changed } = selectFiles(
+    files,
+    parts.feeds,
+    ledger,
+    parts.settling,
+    performance.now(),
+    parts.changedFiles,
+  );
+  parts.settling.endOfScan();
+
+  const enqueued = await parts.queue.enqueue(wanted, reconcile);
+  return { counts, enqueued, catchUp, unclaimed, changed };
+}

@@ -1,0 +1,52 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+/** Everything that the scanner counts. docs/metrics.md lists them. */
+export function scannerMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    scans: new Counter({ name: 'cdr_scanner_scans_total', help: 'Scans that came to their end', registers }),
+    scanErrors: new Counter({
+      name: 'cdr_scanner_scan_errors_total',
+      help: 'Scans that did not, by the code of the error',
+      labelNames: ['code'] as const,
+      registers,
+    }),
+    scanSeconds: new Histogram({
+      name: 'cdr_scanner_scan_seconds',
+      help: 'How long scans took',
+      buckets: [0.01, 0.05, 0.2, 1, 5, 20, 60],
+      registers,
+    }),
+    lastScan: new Gauge({
+      name: 'cdr_scanner_last_scan_timestamp_seconds',
+      help: 'When the last scan came to its end, seconds since 1970',
+      registers,
+    }),
+    files: new Gauge({
+      name: 'cdr_scanner_files',
+      help: 'Files of the last listing: found, ingested, changed, settling, queued, failed, unclaimed',
+      labelNames: ['state'] as const,
+      registers,
+    }),
+    enqueued: new Counter({ name: 'cdr_scanner_enqueued_total', help: 'Jobs added', registers }),
+    unreadableLedgerRecords: new Counter({
+      name: 'cdr_scanner_unreadable_ledger_records_total',
+      help: 'Records of the ledger topic that this release cannot read',
+      registers,
+    }),
+    jobs: new Gauge({
+      name: 'cdr_scanner_jobs',
+      help: 'Jobs in the queue by state',
+      labelNames: ['state'] as const,
+      registers,
+    }),
+    dependencyUp: new Gauge({
+      name: 'cdr_scanner_dependency_up',
+      help: '1 while nothing is known to be wrong with the dependency, 0 while the scanner waits for it',
+      labelNames: ['dependency'] as const,
+      registers,
+    }),
+  };
+}
+
+export type ScannerMetrics = ReturnType<typeof scannerMetrics>;

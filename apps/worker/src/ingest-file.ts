@@ -1,0 +1,172 @@
+import type { Feed } from '@cdr/core/feeds';
+import { CdrError } from '@cdr/core/errors';
+import { sameIdentity } from '@cdr/core/decide';
+import type { IngestJob } from '@cdr/core/ingest-job';
+import type { FileIdentity, LedgerRecord } from '@cdr/core/ledger-record';
+import { planAttempt } from '@cdr/core/plan-attempt';
+import { transactionalIdOf } from '@cdr/core/transactional-id';
+import type { LedgerReader } from '@cdr/kafka/ledger-reader';
+import type { TransactionalWriter, TransactionalWriters } from '@cdr/kafka/transactional-writer';
+import type { HeldJob } from '@cdr/queue/ingest-slot';
+import type { LedgerIdentity, LedgerProjection } from '@cdr/queue/ledger-projection';
+import { openReadWindow, type RemoteFileReader } from '@cdr/sftp/read-window';
+import type { SftpChannel, SftpPool } from '@cdr/sftp/sftp-pool';
+import { afterIngest, type AfterIngestPolicy } from './after-ingest.ts';
+import { askLedger, type LedgerAnswer } from './ask-ledger.ts';
+import { FileTransactions } from './file-transactions.ts';
+import { streamFile } from './stream-file.ts';
+import type { WorkerMetrics } from './worker-metrics.ts';
+
+/** What every attempt of a process shares. */
+export interface AttemptParts {
+  readonly feeds: readonly Feed[];
+  readonly sftp: SftpPool;
+  readonly writers: TransactionalWriters;
+  readonly ledgerReader: LedgerReader;
+  readonly projection: LedgerProjection;
+  /** Asked at each attempt: the cluster id is known once connected. */
+  readonly ledger: () => LedgerIdentity;
+  readonly settings: AttemptSettings;
+  /** Aborted on shutdown, after the grace. */
+  readonly shutdown: AbortSignal;
+  readonly metrics: WorkerMetrics;
+}
+
+export interface AttemptSettings {
+  readonly remotePath: string;
+  readonly rejectsTopic: string;
+  readonly worker: string;
+  readonly maxLineBytes: number;
+  readonly maxRejectRatio: number;
+  readonly transactionMaxRecords: number;
+  readonly transactionTimeoutMs: number;
+  readonly stableForMs: number;
+  readonly incompleteAfterMs: number;
+  readonly afterIngest: AfterIngestPolicy;
+}
+
+export type AttemptResult =
+  | { readonly kind: 'ingested'; readonly record: LedgerRecord; readonly feed: Feed; readonly newRows: number }
+  /** Only the file's identity in the ledger was brought up to date: same content, other mtime. */
+  | { readonly kind: 'touched'; readonly record: LedgerRecord }
+  /** The content differs from what was ingested: recorded, nothing written. */
+  | { readonly kind: 'changed'; readonly record: LedgerRecord }
+  | { readonly kind: 'nothing-to-do'; readonly because: 'committed' | 'superseded'; readonly generation: number }
+  | { readonly kind: 'put-back'; readonly job: IngestJob; readonly delayMs: number; readonly why: string }
+  /** The lock is somebody else's, and Kafka was not touched. */
+  | { readonly kind: 'lost' };
+
+/**
+ * One attempt at one file: own, fence, ask, open, stream, check, ledger, commit, and what follows a commit. The order is
+ * the guarantee; docs/architecture.md says what each step is for. Throws CdrError; what a code means is in retry-policy.
+ */
+export async function ingestFile(job: HeldJob, parts: AttemptParts): Promise<AttemptResult> {
+  const { file, feed: feedName } = job.data;
+  const feed = parts.feeds.find(({ name }) => name === feedName);
+  if (!feed) throw new CdrError('no-feed', `no feed is called ${JSON.stringify(feedName)}`, { hint: 'Remove the job.' });
+
+  // 1 Own: before every fence. A woken zombie must not fence the live owner.
+  if (!(await job.own())) return { kind: 'lost' };
+
+  // 2 Fence: when this answers, every earlier attempt at this file is decided, committed or aborted for good.
+  const ledger = parts.ledger();
+  const writer = await parts.writers.fence(transactionalIdOf(ledger.topic, file));
+  try {
+    // 3 Ask the ledger, never before the fence.
+    const answer = await askLedger(file, parts.projection, parts.ledgerReader, ledger);
+    const plan = planAttempt(answer.entry?.record, job.data, job.data);
+    if (plan.kind === 'done') {
+      if (plan.because === 'committed' && answer.entry) {
+        await parts.projection.put(answer.entry);
+        await finish(parts, answer.entry.record);
+      }
+      return { kind: 'nothing-to-do', because: plan.because, generation: answer.entry?.record.generation ?? 0 };
+    }
+
+    // 4 to 8 Open and compare, stream, check, ledger record last, commit.
+    return await parts.sftp.withChannel((channel) => readAndCommit(job, parts, feed, writer, answer, plan, channel));
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+}
+
+type OpenPlan = Exclude<ReturnType<typeof planAttempt>, { kind: 'done' }>;
+
+async function readAndCommit(
+  job: HeldJob,
+  parts: AttemptParts,
+  feed: Feed,
+  writer: TransactionalWriter,
+  answer: LedgerAnswer,
+  plan: OpenPlan,
+  channel: SftpChannel,
+): Promise<AttemptResult> {
+  const path = pathOf(parts, job.data.file);
+  const reader = await openReadWindow(channel, path, { expectedSize: job.data.size });
+  try {
+    const notReady = await whyNotReady(job.data, reader, parts.settings);
+    if (notReady) return notReady;
+
+    const transactions = new FileTransactions(job, parts, feed, writer, answer, plan);
+    const outcome = await streamFile(job, parts, feed, writer, reader, transactions, plan);
+    const record = transactions.lastRecord;
+    if (outcome === 'ingested' || outcome === 'touched') await finish(parts, record);
+    return outcome === 'ingested'
+      ? { kind: 'ingested', record, feed, newRows: transactions.newRows }
+      : { kind: outcome, record };
+  } finally {
+    await reader.close();
+  }
+}
+
+/** Step 4: the file must still be what the scanner saw, and its last line must have an end, or have waited for one. */
+async function whyNotReady(
+  job: IngestJob,
+  reader: RemoteFileReader,
+  settings: AttemptSettings,
+): Promise<AttemptResult | undefined> {
+  if (!sameIdentity(reader.identity, job))
+    return putBack(job, reader.identity, settings, 'it changed since it was listed');
+  const lastByte = await reader.readLastByte();
+  if (lastByte === LF) return undefined;
+  const now = Date.now();
+  const heldSince = job.heldSince ?? now;
+  if (now - heldSince >= settings.incompleteAfterMs) return undefined;
+  const untilTaken = heldSince + settings.incompleteAfterMs - now;
+  return {
+    kind: 'put-back',
+    job: { ...job, heldSince },
+    delayMs: Math.min(untilTaken, Math.max(settings.stableForMs, MIN_PUT_BACK_MS)),
+    why: lastByte === undefined ? 'it is empty' : 'its last line has no end',
+  };
+}
+
+/** Puts a file that is still changing back, under what is known of it now. */
+function putBack(job: IngestJob, now: FileIdentity, settings: AttemptSettings, why: string): AttemptResult {
+  const { heldSince: _, ...rest } = job;
+  return {
+    kind: 'put-back',
+    job: { ...rest, size: now.size, mtimeMs: now.mtimeMs },
+    delayMs: Math.max(settings.stableForMs, MIN_PUT_BACK_MS),
+    why,
+  };
+}
+
+/** The same for a file that changed under our hands: the next attempt looks at what it is by then. */
+export function putBackLater(job: IngestJob, settings: AttemptSettings, why: string): AttemptResult {
+  return putBack(job, job, settings, why);
+}
+
+/** Step 9, repeatable and harmless when late: the projection has the record already, or the next scan brings it. */
+async function finish(parts: AttemptParts, record: LedgerRecord): Promise<void> {
+  if (parts.settings.afterIngest.kind === 'keep' || record.state !== 'committed') return;
+  await afterIngest(parts.sftp, pathOf(parts, record.file), record, parts.settings.afterIngest);
+}
+
+function pathOf(parts: AttemptParts, file: string): string {
+  return `${parts.settings.remotePath.replace(/\/$/, '')}/${file}`;
+}
+
+const LF = 0x0a;
+const MIN_PUT_BACK_MS = 250;
