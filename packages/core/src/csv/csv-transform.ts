@@ -31,27 +31,36 @@ export interface CsvTransformOptions {
   readonly recordType: string;
   readonly requiredColumns: readonly string[];
   readonly keyColumn: string;
-  /** A record longer than this many bytes (its line ends not counted) is a reject. */
+  /**
+   * A record longer than this many bytes (the line end behind it not counted) is a reject: its first line is
+   * `line-too-long` if that alone is longer, else `bad-quote`, as a record of many lines is most likely an open quote.
+   */
   readonly maxLineBytes: number;
   /** `_ingestion_timestamp` of the rows of one push; called once per push. */
   readonly timestamp: () => string;
   readonly sink: CsvSink;
   /**
    * Byte offset of a row boundary up to which rows were ingested before: the header is read, lines are counted, and rows
-   * before it are neither messages nor rejects nor counted. 0 = from the start.
+   * before it are neither messages nor rejects nor counted. 0 = from the start. Should the file end before it, byteOffset
+   * stays below it.
    */
   readonly startOffset?: number;
 }
 
 /**
  * CSV bytes of one file, pushed in order, to JSON messages and rejects. Bytes in, bytes out; no I/O.
- * Throws CdrError `bad-header` from push or end when the header is not the feed's.
+ * Throws CdrError `bad-header` from push or end when the header is not the feed's. A file without a header has no rows.
+ *
+ * Rows end in LF or CRLF; any other CR is content, but for one at the very end of the file, which is taken for half of a
+ * CRLF. Fields are quoted by RFC 4180, strictly. Where a row has several faults, its code is the first of
+ * `line-too-long`, `bad-quote`, `bad-utf8`, `too-few-fields` and `too-many-fields`. A reject is one record, except that
+ * `bad-quote` takes only the first physical line and leaves the next one to be read as a row of its own.
  */
 export interface CsvTransform {
   /**
-   * Takes the next bytes of the file (copied where they must be kept) and turns whole rows into messages and rejects, at
-   * most `maxRows` of them. Returns true when it stopped at `maxRows` with bytes left that it has not looked at: call
-   * `push(EMPTY, maxRows)` to go on, before pushing more bytes.
+   * Takes the next bytes of the file and turns whole rows into messages and rejects, at most `maxRows` of them. The bytes
+   * are copied: `chunk` is the caller's again when this returns. Returns true when it stopped at `maxRows` with bytes
+   * left that it has not looked at: call `push(EMPTY, maxRows)` to go on, before pushing more bytes.
    */
   push(chunk: Buffer, maxRows: number): boolean;
   /** No more bytes: an unterminated last line is a row. Same return value as push; call again while it is true. */

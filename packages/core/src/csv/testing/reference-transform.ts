@@ -1,0 +1,97 @@
+import { isUtf8 } from 'node:buffer';
+
+import { CsvError, parse } from 'csv-parse/sync';
+
+import type { RejectCode } from '../../rejects.ts';
+
+export interface ReferenceRow {
+  readonly line: number;
+  readonly byteOffset: number;
+  readonly fields?: readonly string[];
+  readonly code?: RejectCode;
+  readonly raw: string;
+}
+
+interface Line {
+  readonly start: number;
+  readonly contentEnd: number;
+  readonly next: number;
+}
+
+/**
+ * What the transform should do, written for obviousness instead of speed: cut the file into physical lines, then let
+ * csv-parse say whether one line, or the first two, or the first three... are a record. The first record is the header.
+ */
+export function referenceRows(file: Buffer, maxLineBytes: number): ReferenceRow[] {
+  const lines = physicalLines(file);
+  const rows: ReferenceRow[] = [];
+  let columnCount: number | undefined;
+  for (let i = 0; i < lines.length;) {
+    const first = lines[i]!;
+    if (first.start === first.contentEnd) {
+      i++;
+      continue;
+    }
+    const { lineCount, code, fields } = readRecord(file, lines, i, maxLineBytes);
+    const last = lines[i + lineCount - 1]!;
+    if (columnCount === undefined) {
+      columnCount = fields?.length ?? 0;
+    } else {
+      const raw = file.toString('latin1', first.start, Math.min(last.contentEnd, first.start + 8192));
+      const row = { line: i + 1, byteOffset: last.next, raw };
+      if (fields === undefined || code !== undefined) rows.push({ ...row, code: code ?? 'bad-quote' });
+      else if (fields.length < columnCount) rows.push({ ...row, code: 'too-few-fields' });
+      else if (fields.length > columnCount) rows.push({ ...row, code: 'too-many-fields' });
+      else rows.push({ ...row, fields });
+    }
+    i += lineCount;
+  }
+  return rows;
+}
+
+function readRecord(
+  file: Buffer,
+  lines: readonly Line[],
+  from: number,
+  maxLineBytes: number,
+): { lineCount: number; code?: RejectCode; fields?: readonly string[] } {
+  const { start, contentEnd } = lines[from]!;
+  if (contentEnd - start > maxLineBytes) return { lineCount: 1, code: 'line-too-long' };
+  for (let lineCount = 1; from + lineCount <= lines.length; lineCount++) {
+    const bytes = file.subarray(start, lines[from + lineCount - 1]!.contentEnd);
+    if (bytes.length > maxLineBytes) break;
+    // csv-parse takes a NUL behind a closing quote for the end of the file, so it judges the quotes without NULs
+    const verdict = tryParse(Buffer.from(bytes.map((byte) => (byte === 0 ? 1 : byte))));
+    if (verdict === 'CSV_QUOTE_NOT_CLOSED') continue;
+    if (typeof verdict === 'string') break;
+    if (!isUtf8(bytes)) return { lineCount, code: 'bad-utf8' };
+    const fields = tryParse(bytes);
+    return typeof fields === 'string' ? { lineCount, code: 'bad-quote' } : { lineCount, fields };
+  }
+  return { lineCount: 1, code: 'bad-quote' };
+}
+
+/** The fields of the one record in these bytes, or the code of csv-parse's error. */
+function tryParse(bytes: Buffer): readonly string[] | string {
+  try {
+    const records: string[][] = parse(bytes, { record_delimiter: ['\r\n', '\n'] });
+    return records.length === 1 ? records[0]! : 'not one record';
+  } catch (error) {
+    if (error instanceof CsvError) return error.code;
+    throw error;
+  }
+}
+
+function physicalLines(file: Buffer): Line[] {
+  const lines: Line[] = [];
+  const text = file.toString('latin1');
+  let start = text.startsWith('\xef\xbb\xbf') ? 3 : 0;
+  while (start < text.length) {
+    const lf = text.indexOf('\n', start);
+    const lineEnd = lf === -1 ? text.length : lf;
+    const contentEnd = lineEnd > start && text[lineEnd - 1] === '\r' ? lineEnd - 1 : lineEnd;
+    lines.push({ start, contentEnd, next: lf === -1 ? text.length : lf + 1 });
+    start = lf === -1 ? text.length : lf + 1;
+  }
+  return lines;
+}
