@@ -68,10 +68,14 @@ async function readOn(
     }
   } catch (error) {
     if (errorCodeOf(error) !== 'ledger-moved') throw error;
-    throw new CdrError('ledger-lost', `ledger topic ${from.topic} ends before offset ${position.offset}, which it had reached`, {
-      hint: 'Records of it were lost or the topic was made anew. Nothing is enqueued until you decide: docs/operations.md.',
-      cause: error,
-    });
+    throw new CdrError(
+      'ledger-lost',
+      `ledger topic ${from.topic} ends before offset ${position.offset}, which it had reached`,
+      {
+        hint: 'Records of it were lost or the topic was made anew. Nothing is enqueued until you decide: docs/operations.md.',
+        cause: error,
+      },
+    );
   }
   return 'caught-up';
 }

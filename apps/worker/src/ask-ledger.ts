@@ -34,10 +34,14 @@ export async function askLedger(
     return { entry, readTo: tail.barrier, undecided: tail.undecided };
   } catch (error) {
     if (!ours || errorCodeOf(error) !== 'ledger-moved') throw error;
-    throw new CdrError('ledger-lost', `ledger topic ${ledger.topic} ends before offset ${position.offset}, which it had reached`, {
-      hint: 'Records of it were lost or the topic was made anew. Nothing is ingested until you decide: docs/operations.md.',
-      cause: error,
-    });
+    throw new CdrError(
+      'ledger-lost',
+      `ledger topic ${ledger.topic} ends before offset ${position.offset}, which it had reached`,
+      {
+        hint: 'Records of it were lost or the topic was made anew. Nothing is ingested until you decide: docs/operations.md.',
+        cause: error,
+      },
+    );
   }
 }
 

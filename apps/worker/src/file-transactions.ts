@@ -113,9 +113,13 @@ export class FileTransactions {
     const rejects = at.rejects - this.last.rejects;
     const { maxRejectRatio } = this.parts.settings;
     if (tooManyRejects(rows, rejects, maxRejectRatio))
-      throw new CdrError('too-many-rejects', `${rejects} of ${rows} rows are no messages, more than ${maxRejectRatio * 100} %`, {
-        hint: 'Look at the file: it is probably not what its name says. Correct it and upload it again, or raise MAX_REJECT_RATIO.',
-      });
+      throw new CdrError(
+        'too-many-rejects',
+        `${rejects} of ${rows} rows are no messages, more than ${maxRejectRatio * 100} %`,
+        {
+          hint: 'Look at the file: it is probably not what its name says. Correct it and upload it again, or raise MAX_REJECT_RATIO.',
+        },
+      );
     const base = this.base;
     const merged = mergeRanges(this.ranges, ranges);
     const result = await this.commitRecord({
@@ -150,17 +154,23 @@ export class FileTransactions {
   /** Steps 7 and 8, and the projection of step 9. */
   private async commitRecord(record: LedgerRecord): Promise<{ retried: boolean }> {
     const { producerId, epoch } = this.writer;
+    const { announce, ledgerReader, metrics, projection } = this.parts;
+    await announce('before-ledger', record.file);
     const offset = await this.writer.ledger(record);
+    await announce('after-ledger', record.file);
     // Until we meet ourselves: a decided record of this file in between means that step 3 was told an old story.
-    await this.parts.ledgerReader.meetYourself(record.file, this.readTo, this.undecided, { offset, producerId, epoch });
+    await ledgerReader.meetYourself(record.file, this.readTo, this.undecided, { offset, producerId, epoch });
+    await announce('before-commit', record.file);
     const openedAt = this.writer.openedAt;
     const result = await this.writer.commit();
-    if (openedAt !== undefined) this.parts.metrics.transactionSeconds.observe((performance.now() - openedAt) / 1000);
+    if (openedAt !== undefined) metrics.transactionSeconds.observe((performance.now() - openedAt) / 1000);
+    await announce('committed', record.file);
     this.readTo = offset + 1n;
     this.undecided = new Map();
     this.committed = record;
     // Redis being away takes nothing back: the next scan reads the topic
-    await this.parts.projection.put({ offset, record }).catch(() => undefined);
+    await projection.put({ offset, record }).catch(() => undefined);
+    await announce('projected', record.file);
     return result;
   }
 
@@ -191,8 +201,7 @@ function mergeRanges(before: readonly OffsetRange[], added: readonly OffsetRange
   const merged = [...before];
   for (const range of added) {
     const at = merged.findIndex(
-      (known) =>
-        known.producerId === undefined && known.topic === range.topic && known.partition === range.partition,
+      (known) => known.producerId === undefined && known.topic === range.topic && known.partition === range.partition,
     );
     const known = merged[at];
     if (known) merged[at] = { ...known, last: range.last };

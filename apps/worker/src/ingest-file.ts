@@ -11,6 +11,7 @@ import type { HeldJob } from '@cdr/queue/ingest-slot';
 import type { LedgerIdentity, LedgerProjection } from '@cdr/queue/ledger-projection';
 import { openReadWindow, type RemoteFileReader } from '@cdr/sftp/read-window';
 import type { SftpChannel, SftpPool } from '@cdr/sftp/sftp-pool';
+import type { Announce } from './attempt-points.ts';
 import { afterIngest, type AfterIngestPolicy } from './after-ingest.ts';
 import { askLedger, type LedgerAnswer } from './ask-ledger.ts';
 import { FileTransactions } from './file-transactions.ts';
@@ -30,6 +31,7 @@ export interface AttemptParts {
   /** Aborted on shutdown, after the grace. */
   readonly shutdown: AbortSignal;
   readonly metrics: WorkerMetrics;
+  readonly announce: Announce;
 }
 
 export interface AttemptSettings {
@@ -63,17 +65,21 @@ export type AttemptResult =
 export async function ingestFile(job: HeldJob, parts: AttemptParts): Promise<AttemptResult> {
   const { file, feed: feedName } = job.data;
   const feed = parts.feeds.find(({ name }) => name === feedName);
-  if (!feed) throw new CdrError('no-feed', `no feed is called ${JSON.stringify(feedName)}`, { hint: 'Remove the job.' });
+  if (!feed)
+    throw new CdrError('no-feed', `no feed is called ${JSON.stringify(feedName)}`, { hint: 'Remove the job.' });
 
   // 1 Own: before every fence. A woken zombie must not fence the live owner.
   if (!(await job.own())) return { kind: 'lost' };
+  await parts.announce('owned', file);
 
   // 2 Fence: when this answers, every earlier attempt at this file is decided, committed or aborted for good.
   const ledger = parts.ledger();
   const writer = await parts.writers.fence(transactionalIdOf(ledger.topic, file));
   try {
+    await parts.announce('fenced', file);
     // 3 Ask the ledger, never before the fence.
     const answer = await askLedger(file, parts.projection, parts.ledgerReader, ledger);
+    await parts.announce('asked', file);
     const plan = planAttempt(answer.entry?.record, job.data, job.data);
     if (plan.kind === 'done') {
       if (plan.because === 'committed' && answer.entry) {
@@ -105,6 +111,7 @@ async function readAndCommit(
   const path = pathOf(parts, job.data.file);
   const reader = await openReadWindow(channel, path, { expectedSize: job.data.size });
   try {
+    await parts.announce('opened', job.data.file);
     const notReady = await whyNotReady(job.data, reader, parts.settings);
     if (notReady) return notReady;
 
@@ -161,7 +168,9 @@ export function putBackLater(job: IngestJob, settings: AttemptSettings, why: str
 /** Step 9, repeatable and harmless when late: the projection has the record already, or the next scan brings it. */
 async function finish(parts: AttemptParts, record: LedgerRecord): Promise<void> {
   if (parts.settings.afterIngest.kind === 'keep' || record.state !== 'committed') return;
+  await parts.announce('before-after-ingest', record.file);
   await afterIngest(parts.sftp, pathOf(parts, record.file), record, parts.settings.afterIngest);
+  await parts.announce('after-after-ingest', record.file);
 }
 
 function pathOf(parts: AttemptParts, file: string): string {

@@ -14,12 +14,7 @@ const LONGEST_PAUSE_MS = 5_000;
  * One job from taking it to letting it go: runs attempts, and turns what they return or throw into what becomes of the
  * job. While a dependency is away the job is held under its lock and begins again when it is back.
  */
-export async function runJob(
-  job: HeldJob,
-  parts: AttemptParts,
-  outages: Outages,
-  log: Logger,
-): Promise<JobOutcome> {
+export async function runJob(job: HeldJob, parts: AttemptParts, outages: Outages, log: Logger): Promise<JobOutcome> {
   const { metrics } = parts;
   for (let again = 0; ; again++) {
     const stopwatch = metrics.attemptSeconds.startTimer({ feed: job.data.feed });

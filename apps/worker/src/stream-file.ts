@@ -92,6 +92,7 @@ export async function streamFile(
     hash.advanceTo(transform.byteOffset);
     hash.keep();
     reader.release(chunk);
+    await parts.announce('streamed', job.data.file);
     if (performance.now() - progressAt > PROGRESS_EVERY_MS) {
       progressAt = performance.now();
       void job.progress({ bytes: bytesRead, size: identity.size, rows: transform.rows });
@@ -100,8 +101,7 @@ export async function streamFile(
   while (transform.end(rowsLeft(parts, transactions, transform))) await commitPart();
 
   // 6 Check: all of it was read, and it is still what it was.
-  if (bytesRead !== identity.size)
-    throw new CdrError('file-changed', `read ${bytesRead} of ${identity.size} bytes`);
+  if (bytesRead !== identity.size) throw new CdrError('file-changed', `read ${bytesRead} of ${identity.size} bytes`);
   await mustBeTheSame(reader);
 
   if (known?.state === 'committed' && knownBytes === identity.size) {

@@ -13,6 +13,7 @@ import { LogThrottle } from '@cdr/telemetry/log-throttle';
 import type { Logger } from '@cdr/telemetry/logger';
 import { createRegistry } from '@cdr/telemetry/metrics';
 import { logOutages, Outages, readiness } from '@cdr/telemetry/outages';
+import { announceToNobody, type Announce } from './attempt-points.ts';
 import type { WorkerConfig } from './config.ts';
 import type { AttemptParts } from './ingest-file.ts';
 import { runJob } from './ingest-worker.ts';
@@ -25,12 +26,15 @@ const LEAVE_WITHIN_MS = 5_000;
 export class WorkerProcess {
   private readonly config: WorkerConfig;
   private readonly log: Logger;
+  private readonly announce: Announce;
   private readonly shutdown = new AbortController();
   private readonly stopped = Promise.withResolvers<string>();
 
-  constructor(config: WorkerConfig, log: Logger) {
+  /** `announce` is for crash tests; nobody listens in production. */
+  constructor(config: WorkerConfig, log: Logger, announce: Announce = announceToNobody) {
     this.config = config;
     this.log = log;
+    this.announce = announce;
   }
 
   /** Asks the worker to leave; `run` resolves when it has. */
@@ -80,6 +84,7 @@ export class WorkerProcess {
       settings: config.attempt,
       shutdown: this.shutdown.signal,
       metrics,
+      announce: this.announce,
     };
     const slots = Array.from(
       { length: config.slots },
@@ -133,11 +138,7 @@ export class WorkerProcess {
     await cluster.connect([...topics.recordTopics, topics.rejectsTopic, topics.ledgerTopic]);
   }
 
-  private async runOne(
-    job: HeldJob,
-    parts: AttemptParts,
-    outages: Outages,
-  ): Promise<JobOutcome> {
+  private async runOne(job: HeldJob, parts: AttemptParts, outages: Outages): Promise<JobOutcome> {
     const { file } = job.data;
     const log = this.log.child({ fileKey: file, jobId: jobIdOf(file), attempt: job.attempt });
     parts.metrics.busySlots.inc();

@@ -1,0 +1,139 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CdrError, describeError } from '@cdr/core/errors';
+import type { Logger } from './logger.ts';
+
+export type Dependency = 'sftp' | 'kafka' | 'redis';
+
+export interface OutageOptions {
+  /** Resolves when the dependency answers; throws otherwise. */
+  readonly probes: Readonly<Record<Dependency, () => Promise<void>>>;
+  /** Told when an outage begins, once a minute while it lasts, and when it is over. */
+  readonly report: (event: OutageEvent) => void;
+  readonly probeEveryMs?: number;
+  readonly reportEveryMs?: number;
+}
+
+export interface OutageEvent {
+  readonly dependency: Dependency;
+  readonly state: 'away' | 'still-away' | 'back';
+  readonly forMs: number;
+  readonly problem: string;
+}
+
+interface Outage {
+  readonly since: number;
+  readonly over: Promise<void>;
+  problem: string;
+}
+
+/**
+ * Waits for dependencies that are away: one probe per process and dependency, however many jobs wait for it. Jobs are
+ * held meanwhile; none is failed or delayed, and none spends an attempt.
+ */
+export class Outages {
+  private readonly options: Required<OutageOptions>;
+  private readonly current = new Map<Dependency, Outage>();
+  private readonly stop = new AbortController();
+
+  constructor(options: OutageOptions) {
+    this.options = { probeEveryMs: 2_000, reportEveryMs: 60_000, ...options };
+  }
+
+  /** What is away, and why; empty when nothing is. */
+  problems(): ReadonlyMap<Dependency, string> {
+    return new Map([...this.current].map(([dependency, { problem }]) => [dependency, problem]));
+  }
+
+  /**
+   * Resolves when the dependency answers again; at the earliest after one probe interval, so that an error which no probe
+   * can see (a missing right) is retried slowly. Throws CdrError `shutdown` when the signal is aborted first.
+   */
+  async untilBack(dependency: Dependency, error: unknown, signal: AbortSignal): Promise<void> {
+    const outage = this.current.get(dependency) ?? this.begin(dependency, describeError(error));
+    const { promise, reject } = Promise.withResolvers<never>();
+    const onAbort = (): void => reject(new CdrError('shutdown', 'the process is shutting down'));
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      await Promise.race([outage.over, promise]);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Runs a step that needs a dependency, waiting while it is away, until it succeeds. Throws `shutdown` as above. */
+  async untilDone(dependency: Dependency, step: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        return await step();
+      } catch (error) {
+        await this.untilBack(dependency, error, signal);
+      }
+    }
+  }
+
+  /** Ends every wait; nothing is probed any more. */
+  close(): void {
+    this.stop.abort();
+  }
+
+  private begin(dependency: Dependency, problem: string): Outage {
+    const since = performance.now();
+    const outage: Outage = { since, problem, over: this.probeUntilBack(dependency, since) };
+    this.current.set(dependency, outage);
+    this.options.report({ dependency, state: 'away', forMs: 0, problem });
+    return outage;
+  }
+
+  private async probeUntilBack(dependency: Dependency, since: number): Promise<void> {
+    const { probes, report, probeEveryMs, reportEveryMs } = this.options;
+    let reportedAt = since;
+    for (;;) {
+      try {
+        await sleep(probeEveryMs, undefined, { signal: this.stop.signal });
+      } catch {
+        return;
+      }
+      const outage = this.current.get(dependency);
+      try {
+        await probes[dependency]();
+        this.current.delete(dependency);
+        const forMs = Math.round(performance.now() - since);
+        report({ dependency, state: 'back', forMs, problem: outage?.problem ?? '' });
+        return;
+      } catch (error) {
+        if (outage) outage.problem = describeError(error);
+        const now = performance.now();
+        if (now - reportedAt < reportEveryMs) continue;
+        reportedAt = now;
+        const forMs = Math.round(now - since);
+        report({ dependency, state: 'still-away', forMs, problem: outage?.problem ?? '' });
+      }
+    }
+  }
+}
+
+/** What /readyz says: which dependencies nothing is known to be wrong with, once the process has reached them all. */
+export function readiness(outages: Outages, started: boolean): Record<Dependency, { ready: boolean; detail?: string }> {
+  const problems = outages.problems();
+  const of = (dependency: Dependency): { ready: boolean; detail?: string } => {
+    const detail = problems.get(dependency);
+    return detail === undefined ? { ready: started } : { ready: false, detail };
+  };
+  return { sftp: of('sftp'), kafka: of('kafka'), redis: of('redis') };
+}
+
+/** What the processes do with outage events: one log line each, and a gauge. */
+export function logOutages(log: Logger, setUp: (dependency: Dependency, up: boolean) => void): OutageOptions['report'] {
+  for (const dependency of ['sftp', 'kafka', 'redis'] as const) setUp(dependency, true);
+  return ({ dependency, state, forMs, problem }) => {
+    setUp(dependency, state === 'back');
+    const seconds = Math.round(forMs / 1000);
+    if (state === 'away') log.warn({ dependency, problem }, `${NAMES[dependency]} is away, waiting for it: ${problem}`);
+    else if (state === 'still-away')
+      log.warn({ dependency, problem, seconds }, `${NAMES[dependency]} is still away after ${seconds} s: ${problem}`);
+    else log.info({ dependency, seconds }, `${NAMES[dependency]} is back after ${seconds} s`);
+  };
+}
+
+const NAMES: Readonly<Record<Dependency, string>> = { sftp: 'the SFTP server', kafka: 'Kafka', redis: 'Redis' };
