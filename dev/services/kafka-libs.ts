@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -11,16 +12,10 @@ const run = promisify(execFile);
 const POM = path.join(import.meta.dirname, 'kafka/pom.xml');
 const COPY_DEPENDENCIES = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies';
 
-/** Kafka's version, as kafka/pom.xml has it. */
-export function kafkaVersion(): string {
-  const version = /<kafka\.version>(.+)<\/kafka\.version>/.exec(readFileSync(POM, 'utf8'))?.[1];
-  if (version === undefined) throw new Error(`${POM} names no kafka.version.`);
-  return version;
-}
-
-/** The folder that holds Kafka's jars for all instances of this checkout. */
+/** The folder that holds Kafka's jars for all instances of this checkout; another pom.xml means another folder. */
 export function kafkaLibsDir(): string {
-  return path.join(DEV_DIR, `kafka-libs-${kafkaVersion()}`);
+  const pom = readFileSync(POM);
+  return path.join(DEV_DIR, `kafka-libs-${createHash('sha256').update(pom).digest('hex').slice(0, 8)}`);
 }
 
 /** Whether the jars have been fetched already, so that Maven is not needed. */
@@ -33,7 +28,7 @@ export async function fetchKafkaLibs(progress: (line: string) => void): Promise<
   if (hasKafkaLibs()) return;
   await withLock(path.join(DEV_DIR, 'kafka-libs.lock'), 600_000, async () => {
     if (hasKafkaLibs()) return;
-    progress(`Fetching Apache Kafka ${kafkaVersion()} by Maven (once, about 43 MB)`);
+    progress(`Fetching Apache Kafka by Maven (once, about 43 MB)`);
     const partial = `${kafkaLibsDir()}.partial`;
     rmSync(partial, { recursive: true, force: true });
     mkdirSync(partial, { recursive: true });

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { addressesInEnvironment, type Addresses } from './addresses.ts';
-import { claimInstance, DEV_DIR, instanceNamed, releaseInstance, runningServices, serviceDirs } from './instance.ts';
+import { claimInstance, instanceNamed, releaseInstance, runningServices, serviceDirs } from './instance.ts';
 import type { Instance } from './instance.ts';
 import { withLock } from './file-lock.ts';
 import { Kafka } from './kafka.ts';
@@ -113,7 +113,7 @@ async function startMissing(instance: Instance, options: PartsOptions): Promise<
   if (!given.redis) programs.push(PROGRAMS.redis);
   if (!given.sshd) programs.push(PROGRAMS.sshd, PROGRAMS.sshKeygen);
   if (!given.kafka) programs.push(PROGRAMS.java, ...(hasKafkaLibs() ? [] : [PROGRAMS.maven]));
-  await ensurePrograms(programs, path.join(DEV_DIR, 'apt.lock'), progress);
+  await ensurePrograms(programs, progress);
 
   // All of them are waited for even when one fails: whoever stops the rest must not miss one that is still starting.
   const [redis, sshd, kafka] = await Promise.allSettled([

@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { withLock } from './file-lock.ts';
+import { DEV_DIR } from './instance.ts';
 
 const run = promisify(execFile);
 
@@ -18,6 +19,7 @@ export const PROGRAMS = {
   sshd: { names: ['sshd'], debianPackage: 'openssh-server', what: 'OpenSSH server' },
   sshKeygen: { names: ['ssh-keygen'], debianPackage: 'openssh-client', what: 'OpenSSH client' },
   java: { names: ['java'], debianPackage: 'default-jdk-headless', what: 'Java 17' },
+  javac: { names: ['javac'], debianPackage: 'default-jdk-headless', what: 'Java compiler (JDK 17)' },
   maven: { names: ['mvn'], debianPackage: 'maven', what: 'Maven' },
 } as const satisfies Record<string, Program>;
 
@@ -42,17 +44,12 @@ export function programPath(program: Program): string {
 
 /**
  * Makes sure that all the programs are on this machine: installs what is missing by apt-get when we are root on Debian.
- * @param lockFile keeps two starts from running apt-get at the same time
  * @throws one line that says what to install, where we cannot
  */
-export async function ensurePrograms(
-  programs: readonly Program[],
-  lockFile: string,
-  progress: (line: string) => void,
-): Promise<void> {
+export async function ensurePrograms(programs: readonly Program[], progress: (line: string) => void): Promise<void> {
   if (missing(programs).length === 0) return;
   if (!canInstall()) throw new Error(missingMessage(missing(programs)));
-  await withLock(lockFile, 600_000, async () => {
+  await withLock(path.join(DEV_DIR, 'apt.lock'), 600_000, async () => {
     const packages = missing(programs).map((program) => program.debianPackage);
     if (packages.length > 0) await aptInstall([...new Set(packages)], progress);
   });

@@ -63,7 +63,7 @@ export class Redis {
     this.#process.signal(signal);
   }
 
-  /** Ends it at once, as a crash does. */
+  /** Ends it at once, as a crash does. Writes of the last two seconds may be lost, acknowledged or not. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     await this.#process.kill(signal);
   }
@@ -79,18 +79,12 @@ export class Redis {
     await this.#process.waitUntilReady(() => redisAnswers('127.0.0.1', this.port), START_DEADLINE_MS);
   }
 
-  /**
-   * Copies the data as it is now to the folder `to`. No client notices more than a short pause: every write that Redis
-   * has acknowledged is in its append-only file, so a copy taken while it stands still has them all.
-   */
-  snapshot(to: string): void {
-    this.signal('SIGSTOP');
-    try {
-      rmSync(to, { recursive: true, force: true });
-      cpSync(this.#dataDir, to, { recursive: true });
-    } finally {
-      this.signal('SIGCONT');
-    }
+  /** Copies the data as it is now to the folder `to`; stops for that, since a running Redis holds some in memory. */
+  async snapshot(to: string): Promise<void> {
+    await this.stop();
+    rmSync(to, { recursive: true, force: true });
+    cpSync(this.#dataDir, to, { recursive: true });
+    await this.restart();
   }
 
   /** Comes back with the data of an earlier snapshot, as after a failover to a replica that lagged behind. */
