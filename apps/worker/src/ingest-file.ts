@@ -10,7 +10,8 @@ import type { TransactionalWriter, TransactionalWriters } from '@cdr/kafka/trans
 import type { HeldJob } from '@cdr/queue/ingest-slot';
 import type { LedgerIdentity, LedgerProjection } from '@cdr/queue/ledger-projection';
 import { openReadWindow, type RemoteFileReader } from '@cdr/sftp/read-window';
-import type { SftpChannel, SftpPool } from '@cdr/sftp/sftp-pool';
+import type { SftpChannel } from '@cdr/sftp/sftp-channel';
+import type { SftpPool } from '@cdr/sftp/sftp-pool';
 import type { Announce } from './attempt-points.ts';
 import { afterIngest, type AfterIngestPolicy } from './after-ingest.ts';
 import { askLedger, type LedgerAnswer } from './ask-ledger.ts';
@@ -123,7 +124,7 @@ async function readAndCommit(
       ? { kind: 'ingested', record, feed, newRows: transactions.newRows }
       : { kind: outcome, record };
   } finally {
-    await reader.close();
+    reader.close();
   }
 }
 

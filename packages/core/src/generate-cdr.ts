@@ -38,7 +38,7 @@ export function* generateCdrFiles(options: GenerateOptions): Generator<Generated
     const feed = i % 2 === 0 ? 'data' : 'voice';
     const hour = from + Math.floor(i / 2) * HOUR_MS;
     const random = randomFrom(options.seed * 1_000_003 + i);
-    const lines = [HEADERS[feed]];
+    const lines: string[] = [HEADERS[feed]];
     for (let row = 0; row < options.rowsPerFile; row++) lines.push(ROWS[feed](random, hour));
     const name = `cdr_${feed}_${stamp(hour)}.csv`;
     yield { name, feed, rows: options.rowsPerFile, content: Buffer.from(`${lines.join('\r\n')}\r\n`) };
