@@ -58,7 +58,7 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
 /** Never rejects, and never repeats anything of the request. */
 async function answer(request: IncomingMessage, options: HealthServerOptions): Promise<Reply> {
   if (request.method !== 'GET') return json(405, { error: 'only GET' });
-  const path = request.url?.split('?', 1)[0];
+  const path = request.url?.split('?', 1)[0] ?? '';
   try {
     switch (path) {
       case '/healthz': {

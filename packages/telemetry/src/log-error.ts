@@ -15,9 +15,9 @@ const MOST_CAUSES = 8;
 
 /**
  * What is logged of an error: code, message, hint and causes. A stack only where nobody foresaw the error; one that has
- * a code says by it where it comes from. No other property is shown, since libraries hang whole requests on errors.
+ * a code says by it where it comes from. Gives a LoggedError; anything but an Error as it is. No other property is shown, since libraries hang whole requests on errors.
  */
-export function logError(error: unknown): LoggedError | unknown {
+export function logError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const { code, hint } = error instanceof CdrError ? error : { code: systemCodeOf(error), hint: undefined };
   const causes: string[] = [];

@@ -13,7 +13,7 @@ export interface CreateLoggerOptions {
   /** For people, where pino-pretty is installed; JSON lines otherwise. Only for terminals. */
   readonly pretty?: boolean | undefined;
   /** Standard output when absent. */
-  readonly destination?: DestinationStream;
+  readonly destination?: NodeJS.WritableStream;
 }
 
 const SECRET_KEYS = ['password', 'passphrase', 'privateKey', 'secret', 'token', 'authorization', 'sasl'];
@@ -40,7 +40,7 @@ export function createLogger({ app, level, pretty = false, destination }: Create
 }
 
 /** Images carry no pino-pretty: then there is no such stream. */
-function openPrettyStream(destination: DestinationStream | undefined): DestinationStream | undefined {
+function openPrettyStream(destination: NodeJS.WritableStream | undefined): DestinationStream | undefined {
   const require = createRequire(import.meta.url);
   let build: unknown;
   try {
