@@ -1,12 +1,13 @@
 import { parseArgs } from 'node:util';
-import { instanceNamed, runningServices } from './services/instance.ts';
-import { deleteParts, openParts, startDetachedParts, stopParts } from './services/parts.ts';
+import { printedMark } from './services/addresses.ts';
+import { abandonedInstances, instanceNamed, runningServices } from './services/instance.ts';
+import { deleteParts, runningAddresses, startDetachedParts, stopParts } from './services/parts.ts';
 
 const HELP = `Starts OpenSSH (SFTP), Redis and Apache Kafka on free loopback ports and leaves them running.
 
   npx pnpm services [--brokers 3] [--json]   start what does not run yet, print the addresses
   npx pnpm services status [--json]          say what runs
-  npx pnpm services stop [--wipe]            stop them; --wipe deletes their data too
+  npx pnpm services stop [--wipe]            stop them, and what a killed test run has left; --wipe deletes data
 
 The addresses are lines for the shell on stdout, everything else goes to stderr:
 
@@ -31,11 +32,12 @@ function status(options: { json: boolean }): void {
     process.exitCode = 1;
     return;
   }
-  printAddresses(openParts(instance).env, options.json);
+  printAddresses(runningAddresses(instance), options.json);
 }
 
 async function stop(options: { wipe: boolean }): Promise<void> {
-  const stopped = await stopParts(instance);
+  let stopped = await stopParts(instance);
+  for (const abandoned of abandonedInstances()) stopped += await stopParts(abandoned);
   if (options.wipe) deleteParts(instance);
   say(`${stopped} process(es) stopped${options.wipe ? ', data deleted' : ''}.`);
 }
@@ -45,7 +47,8 @@ function printAddresses(env: Record<string, string>, json: boolean): void {
     console.log(JSON.stringify(env, null, 2));
     return;
   }
-  for (const [name, value] of Object.entries(env)) console.log(`export ${name}='${value.replaceAll("'", `'\\''`)}'`);
+  for (const [name, value] of Object.entries({ ...env, ...printedMark(env) }))
+    console.log(`export ${name}='${value.replaceAll("'", `'\\''`)}'`);
 }
 
 function say(line: string): void {

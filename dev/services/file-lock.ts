@@ -12,7 +12,7 @@ export function tryLock(file: string): boolean {
   writeFileSync(mine, `${process.pid}\n`);
   try {
     if (linkOnce(mine, file)) return true;
-    if (isHeld(file)) return false;
+    if (isLocked(file)) return false;
     rmSync(file, { force: true });
     return linkOnce(mine, file);
   } finally {
@@ -50,7 +50,8 @@ function linkOnce(from: string, to: string): boolean {
   }
 }
 
-function isHeld(file: string): boolean {
+/** Whether a process that still lives holds the lock. */
+export function isLocked(file: string): boolean {
   try {
     process.kill(Number(readFileSync(file, 'utf8')), 0);
     return true;

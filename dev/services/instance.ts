@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { tryLock, unlock } from './file-lock.ts';
+import { isLocked, tryLock, unlock } from './file-lock.ts';
 import { runningPid } from './own-process.ts';
 
 /** The folder of the checkout that holds everything the development services write. Nothing of it is committed. */
@@ -53,6 +53,15 @@ export function runningServices(instance: Instance): { dir: string; pid: number 
     const pid = runningPid(dir);
     return pid === undefined ? [] : [{ dir, pid }];
   });
+}
+
+/** Instances whose services still run although the process that started them for itself is gone. */
+export function abandonedInstances(): Instance[] {
+  if (!existsSync(DEV_DIR)) return [];
+  const owned = readdirSync(DEV_DIR).filter((file) => file.endsWith('.owner'));
+  return owned
+    .map((file) => instanceNamed(path.basename(file, '.owner')))
+    .filter((instance) => !isLocked(ownerFile(instance)) && runningServices(instance).length > 0);
 }
 
 function ownerFile(instance: Instance): string {

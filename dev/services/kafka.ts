@@ -75,18 +75,11 @@ export class Kafka {
     return new Kafka(dirs.map((dir, index) => new KafkaBroker(dir, index + 1, false)));
   }
 
-  /**
-   * The cluster of this instance when it runs.
-   * @throws when it runs with another number of brokers than wanted
-   */
-  static running(instance: Instance, brokers: number): Kafka | undefined {
+  /** The cluster of this instance when all its brokers run. */
+  static running(instance: Instance): Kafka | undefined {
     const dirs = setUpDirs(instance);
     const running = dirs.filter((dir) => runningPid(dir) !== undefined);
-    if (running.length === 0) return undefined;
-    if (dirs.length !== brokers) {
-      throw new Error(`Kafka runs with ${dirs.length} broker(s) and not with ${brokers}: stop it first.`);
-    }
-    return running.length === brokers ? Kafka.open(instance) : undefined;
+    return dirs.length > 0 && running.length === dirs.length ? Kafka.open(instance) : undefined;
   }
 
   /** The broker with this node id, counted from 1 (kafkajs and Java's tools call it by that id too). */

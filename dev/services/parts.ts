@@ -86,6 +86,15 @@ export function openParts(instance: Instance): Parts {
   });
 }
 
+/** The addresses of what runs of an instance now. */
+export function runningAddresses(instance: Instance): Record<string, string> {
+  return {
+    ...Sshd.running(instance)?.env,
+    ...Redis.running(redisDir(instance))?.env,
+    ...Kafka.running(instance)?.env,
+  };
+}
+
 /** Stops what runs of an instance, each part in its own time, and keeps the data. Returns how many processes ran. */
 export async function stopParts(instance: Instance): Promise<number> {
   const running = runningServices(instance);
@@ -122,13 +131,19 @@ async function startMissing(instance: Instance, options: PartsOptions): Promise<
     (async () =>
       given.kafka
         ? undefined
-        : (Kafka.running(instance, brokers) ?? Kafka.start(instance, { brokers, optimized, progress })))(),
+        : (runningKafka(instance, brokers) ?? Kafka.start(instance, { brokers, optimized, progress })))(),
   ]);
   return withEnv(instance, given, {
     ...handle('redis', redis),
     ...handle('sshd', sshd),
     ...handle('kafka', kafka),
   });
+}
+
+function runningKafka(instance: Instance, brokers: number): Kafka | undefined {
+  const kafka = Kafka.running(instance);
+  if (kafka === undefined || kafka.brokers.length === brokers) return kafka;
+  throw new Error(`Kafka runs with ${kafka.brokers.length} broker(s) and not with ${brokers}: stop it first.`);
 }
 
 function handle<Name extends keyof Handles>(

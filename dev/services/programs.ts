@@ -1,11 +1,14 @@
 import { execFile } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { withLock } from './file-lock.ts';
 import { DEV_DIR } from './instance.ts';
 
 const run = promisify(execFile);
+
+// Asked by Debian's packages whether they may start a service; 101 means no.
+const POLICY = '/usr/sbin/policy-rc.d';
 
 /** A program the services need: its possible names, and the Debian package that brings it. */
 export interface Program {
@@ -69,12 +72,31 @@ async function aptInstall(packages: string[], progress: (line: string) => void):
   const options = ['-o', 'DPkg::Lock::Timeout=300', '-qq', '-y'];
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const install = () => run('apt-get', [...options, 'install', '--no-install-recommends', ...packages], { env });
+  await withoutStartingDaemons(async () => {
+    try {
+      await install();
+    } catch {
+      // Fresh images come without package lists, and old lists name packages that are gone.
+      await run('apt-get', [...options, 'update'], { env });
+      await install();
+    }
+  });
+}
+
+/**
+ * Debian starts a server as soon as its package is installed. We want the programs and no sshd open to the network,
+ * so say so for the time of the installation, in the way that Debian has for it.
+ */
+async function withoutStartingDaemons(work: () => Promise<void>): Promise<void> {
+  const ours = !existsSync(POLICY);
+  if (ours)
+    writeFileSync(POLICY, '#!/bin/sh\n# For one installation by cdr-ingester; delete it if you find it.\nexit 101\n', {
+      mode: 0o755,
+    });
   try {
-    await install();
-  } catch {
-    // Fresh images come without package lists, and old lists name packages that are gone.
-    await run('apt-get', [...options, 'update'], { env });
-    await install();
+    await work();
+  } finally {
+    if (ours) rmSync(POLICY, { force: true });
   }
 }
 
