@@ -59,7 +59,7 @@ export class FileStart {
     let record = { contentEnd, next };
     const line = data.subarray(position, contentEnd);
     if (line.includes(QUOTE)) {
-      const quoted = findQuotedRecord(window, this.#options.maxLineBytes, this.#windowBytes);
+      const quoted = findQuotedRecord(window, position, this.#options.maxLineBytes, this.#windowBytes);
       if (quoted === undefined) return undefined;
       if (quoted.kind === 'bad-quote') throw badHeader(`is not CSV (${quoted.reason})`, line, this.#options);
       record = quoted;

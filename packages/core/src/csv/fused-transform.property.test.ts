@@ -152,11 +152,9 @@ describe('any file', () => {
         const cut = transformFile(file, { maxLineBytes, chunkSizes, budgets });
         expect(outcome(cut)).toEqual(outcome(whole));
 
-        const boundaries = new Set([...expected.map(({ byteOffset }) => byteOffset)]);
         const seen = new Set<number>();
         for (const { byteOffset, line, messages, rejects } of [...cut.checkpoints, ...whole.checkpoints]) {
           expect(line).toBe(linesBefore(file, byteOffset));
-          if (budgets[0] === 1 && chunkSizes[0] === 1) boundaries.delete(byteOffset);
           if (seen.has(byteOffset)) continue;
           seen.add(byteOffset);
           const rest = transformFile(file, {
@@ -171,8 +169,10 @@ describe('any file', () => {
             rows: whole.rows - messages - rejects,
           });
         }
-        if (budgets.length === 1 && budgets[0] === 1 && chunkSizes[0] === 1 && chunkSizes.length === 1)
-          expect([...boundaries]).toEqual([]);
+        // a budget of one row stops behind each row, so that each of them was resumed at
+        if (budgets.every((budget) => budget === 1)) {
+          expect(expected.filter(({ byteOffset }) => !seen.has(byteOffset))).toEqual([]);
+        }
       }),
       { numRuns: RUNS },
     );

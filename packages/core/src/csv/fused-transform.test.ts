@@ -191,6 +191,18 @@ describe('long lines', () => {
     }
   });
 
+  it.each(['x'.repeat(8996), `"${'x'.repeat(8994)}"`, `"${'x\n'.repeat(4497)}"`])(
+    'at a limit beyond what a reject shows are told from longer ones in chunks of one byte',
+    (field) => {
+      for (const end of ['\n', '\r\n', '\r', '']) {
+        const options = { maxLineBytes: 9000, chunkSizes: [1] };
+        expect(transformFile(Buffer.from(`${HEADER}1,2,${field}${end}`), options).rejects).toEqual([]);
+        expect(transformFile(Buffer.from(`${HEADER}12,2,${field}${end}`), options).rows).toBeGreaterThan(0);
+        expect(transformFile(Buffer.from(`${HEADER}12,2,${field}${end}`), options).messages).toEqual([]);
+      }
+    },
+  );
+
   it.each([REJECT_RAW_MAX_BYTES - 1, REJECT_RAW_MAX_BYTES, REJECT_RAW_MAX_BYTES + 1, 100_000])(
     'of %d bytes are one reject with a bounded piece of the line, whatever the chunks',
     (length) => {

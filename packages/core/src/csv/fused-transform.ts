@@ -7,7 +7,7 @@ import { FileStart } from './file-start.ts';
 import { InputWindow } from './input-window.ts';
 import { FilledBlock } from './message-block.ts';
 import { findQuotedRecord } from './quoted-record.ts';
-import { parseStrictly } from './strict-record.ts';
+import { QuotedRun } from './quoted-run.ts';
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -30,6 +30,7 @@ class FusedTransform implements CsvTransform {
   readonly #start: FileStart;
   /** No more than these many bytes (and a line end) are held for one record; enough for what a reject shows of it. */
   readonly #windowBytes: number;
+  readonly #quotedRun: QuotedRun;
   #columnCount = 0;
   /** Undefined until the header is known. */
   #block: FilledBlock | undefined;
@@ -42,6 +43,7 @@ class FusedTransform implements CsvTransform {
   constructor(options: CsvTransformOptions) {
     this.#options = options;
     this.#windowBytes = Math.max(options.maxLineBytes, REJECT_RAW_MAX_BYTES);
+    this.#quotedRun = new QuotedRun(this.#window, options.maxLineBytes, this.#windowBytes);
     this.#start = new FileStart(this.#window, options, this.#windowBytes);
   }
 
@@ -141,7 +143,7 @@ class FusedTransform implements CsvTransform {
 
   #readQuotedRecord(block: FilledBlock, line: Buffer): boolean {
     const window = this.#window;
-    const found = findQuotedRecord(window, this.#options.maxLineBytes, this.#windowBytes);
+    const found = findQuotedRecord(window, window.position, this.#options.maxLineBytes, this.#windowBytes);
     if (found === undefined) return false;
     if (found.kind === 'bad-quote') return this.#rejectFirstLine(found.reason, line);
 
@@ -149,7 +151,7 @@ class FusedTransform implements CsvTransform {
     if (!isUtf8(record)) {
       this.#reject('bad-utf8', 'bytes that are not UTF-8', record);
     } else {
-      const fields = parseStrictly(record);
+      const fields = this.#quotedRun.decode(found);
       if (fields === undefined) return this.#rejectFirstLine('not CSV', line);
       if (fields.length === this.#columnCount) {
         block.appendFields(fields, record.length);

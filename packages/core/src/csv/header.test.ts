@@ -30,7 +30,9 @@ describe('a good header', () => {
     ['with __proto__ and a name that JSON escapes', 'msisdn,tower_id,__proto__,\\\t\n3,2,1,0\n', '3'],
   ])('%s', (_, file, key) => {
     for (const chunkSizes of [[1], [1000]]) {
-      expect(transform(file, { chunkSizes }).messages.map((message) => message.key)).toEqual([key]);
+      const { messages, rejects } = transform(file, { chunkSizes });
+      expect(messages.map((message) => message.key)).toEqual([key]);
+      expect(rejects).toEqual([]);
     }
   });
 

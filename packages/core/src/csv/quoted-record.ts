@@ -5,24 +5,32 @@ const CR = 0x0d;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 
+export interface CompleteRecord {
+  readonly kind: 'complete';
+  readonly contentEnd: number;
+  readonly next: number;
+}
+
 /** Where a record with quotes ends, or why it is none. */
-export type QuotedRecord =
-  | { readonly kind: 'complete'; readonly contentEnd: number; readonly next: number }
-  | { readonly kind: 'bad-quote'; readonly reason: string };
+export type QuotedRecord = CompleteRecord | { readonly kind: 'bad-quote'; readonly reason: string };
 
 /**
- * Finds the end of the record at the window's position. Undefined when that needs more bytes, which is never so with
- * more than windowBytes + 1 bytes at hand (the one more may be the CR of the record's end).
+ * Finds the end of the record that starts at window.data[start]. Undefined when that needs more bytes, which is never so
+ * with more than windowBytes + 1 bytes at hand (the one more may be the CR of the record's end).
  * @param maxBytes a longer record counts as a quote that nobody closed
  * @param windowBytes how far to look, at least maxBytes
  */
-export function findQuotedRecord(window: InputWindow, maxBytes: number, windowBytes: number): QuotedRecord | undefined {
-  const { data, position, ended } = window;
+export function findQuotedRecord(
+  window: InputWindow,
+  start: number,
+  maxBytes: number,
+  windowBytes: number,
+): QuotedRecord | undefined {
   // the same end whatever the chunks were, so that the same file gives the same reasons
-  const end = Math.min(window.end, position + windowBytes + 2);
-  const record = scan(data, position, end, ended && end === window.end);
-  if (record === undefined && window.pending <= windowBytes + 1) return undefined;
-  if (record === undefined || (record.kind === 'complete' && record.contentEnd - position > maxBytes)) {
+  const end = Math.min(window.end, start + windowBytes + 2);
+  const record = scan(window.data, start, end, window.ended && end === window.end);
+  if (record === undefined && window.end - start <= windowBytes + 1) return undefined;
+  if (record === undefined || (record.kind === 'complete' && record.contentEnd - start > maxBytes)) {
     return bad(`quote not closed, or record longer than ${maxBytes} bytes`);
   }
   return record;
@@ -39,8 +47,6 @@ function scan(data: Uint8Array, start: number, end: number, isFileEnd: boolean):
       at = closingQuote(data, at + 1, end);
       if (at === end) return isFileEnd ? bad('quote not closed before the end of the file') : undefined;
       at++;
-      // the byte behind the quote may be its other half
-      if (at === end && !isFileEnd) return undefined;
       if (at < end && data[at] !== COMMA && !isLineEnd(data, at, end)) return bad('text after a closing quote');
     } else {
       while (at < end && data[at] !== COMMA && data[at] !== QUOTE && !isLineEnd(data, at, end)) at++;
@@ -51,6 +57,7 @@ function scan(data: Uint8Array, start: number, end: number, isFileEnd: boolean):
       continue;
     }
     const lf = at < end && data[at] === CR ? at + 1 : at;
+    // at the end of the bytes at hand, more text may follow, the LF behind a CR, or the other half of a doubled quote
     if (lf < end) return { kind: 'complete', contentEnd: at, next: lf + 1 };
     return isFileEnd ? { kind: 'complete', contentEnd: at, next: end } : undefined;
   }
