@@ -305,11 +305,8 @@ function isFull(slot: Slot): boolean {
   return slot.filledBytes === slot.buffer.length;
 }
 
-function tooShort(path: string, endsAt: number, expected: number): CdrError {
-  return new CdrError(
-    'file-changed',
-    `${path} ends at ${endsAt} of ${expected} bytes: it became shorter while it was read`,
-  );
+function tooShort(path: string, position: number, expected: number): CdrError {
+  return new CdrError('file-changed', `${path} has no bytes at ${position} of ${expected}: it became shorter`);
 }
 
 function closedError(path: string): Error {

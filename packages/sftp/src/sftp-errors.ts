@@ -24,7 +24,7 @@ export function sftpStatusOf(error: unknown): number | undefined {
  */
 export function toSftpError(what: string, error: unknown): CdrError {
   if (error instanceof CdrError) return error;
-  const text = error instanceof Error ? error.message : String(error);
+  const text = textOf(error);
   const status = sftpStatusOf(error);
   switch (status) {
     case SFTP_STATUS.noSuchFile:
@@ -75,7 +75,7 @@ export function toConnectError(settings: SftpSettings, failure: ConnectFailure):
       },
     );
   }
-  const text = error instanceof Error ? error.message : String(error);
+  const text = textOf(error);
   if (/^Cannot parse privateKey|does not contain a \(valid\) private key/.test(text))
     return new CdrError('bad-config', `the private key for the SFTP server cannot be used: ${text}`, {
       hint: 'Check the file in SFTP_PRIVATE_KEY_FILE and SFTP_PRIVATE_KEY_PASSPHRASE',
@@ -100,4 +100,10 @@ function isLoginRefusal(error: unknown, loggingIn: boolean): boolean {
   if ('level' in error && error.level === 'client-authentication') return true;
   // OpenSSH disconnects instead of refusing once more when MaxAuthTries is reached
   return loggingIn && /authentication/i.test(error.message);
+}
+
+function textOf(error: unknown): string {
+  // what a name with several addresses, none of which answers, ends with; it has no message
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(textOf).join(', ');
+  return error instanceof Error ? error.message : String(error);
 }

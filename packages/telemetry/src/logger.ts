@@ -4,12 +4,12 @@ import { logError } from './log-error.ts';
 import { escapeForTerminal, hideUrlCredentials } from './log-line.ts';
 
 export type Logger = PinoLogger;
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
 export interface CreateLoggerOptions {
   /** In every line, as `app`. */
   readonly app: string;
-  readonly level: LogLevel;
+  /** One of pino's: trace, debug, info, warn, error, fatal. */
+  readonly level: string;
   /** For people, where pino-pretty is installed; JSON lines otherwise. Only for terminals. */
   readonly pretty?: boolean | undefined;
   /** Standard output when absent. */
