@@ -31,7 +31,7 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
  * The independent judge of what is in a topic: reads it from its beginning to its end with Kafka's own consumer and
- * read_committed, and prints its messages or how many there are.
+ * read_committed, and prints its messages or how many there are, of each topic or of each topic's source files.
  *
  * The end is the high watermark at the time of the request. While a transaction is open below it, the last stable
  * offset hides what comes behind, so the reader waits until it has passed the end, and fails when the deadline comes
@@ -39,12 +39,13 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
  * was read from end to end.
  *
  * <pre>
- * CommittedReader [--count] [--deadline-ms N] --bootstrap-server HOST:PORT[,...] TOPIC...
+ * CommittedReader [--count | --count-by-source-file] [--deadline-ms N] --bootstrap-server HOST:PORT[,...] TOPIC...
  * CommittedReader --serve     reads requests from stdin until it ends
  * </pre>
  *
- * Prints a JSON object per message, or with --count one per topic. A request of --serve is a line of fields separated
- * by tabs: read or count, bootstrap servers, deadline in ms, topics. Its answer ends with {"done":true,"lines":N}, or
+ * Prints a JSON object per message, or with --count one per topic, or one per topic and _source_file (null for messages
+ * without). A request of --serve is a line of fields separated by tabs: read, count or count-by-source-file, bootstrap
+ * servers, deadline in ms, topics. Its answer ends with {"done":true,"lines":N}, or
  * with {"error":"..."} instead, which makes void what came before.
  */
 public final class CommittedReader {
@@ -52,11 +53,17 @@ public final class CommittedReader {
 
     private static final long ANSWER_GRACE_MS = 500;
 
-    private record Request(boolean countOnly, String bootstrapServers, long deadlineMs, List<String> topics) {}
+    /** A quote within a JSON string is escaped, so these bytes are nowhere but at the field. */
+    private static final byte[] SOURCE_FILE_FIELD = "\"_source_file\":\"".getBytes(StandardCharsets.UTF_8);
+
+    private enum Wanted { MESSAGES, COUNTS, COUNTS_BY_SOURCE_FILE }
+
+    private record Request(Wanted wanted, String bootstrapServers, long deadlineMs, List<String> topics) {}
 
     private final Request request;
     private final long deadlineNanos;
     private final PrintStream out;
+    private final Map<String, Map<String, Long>> sourceFileCounts = new TreeMap<>();
     private long lines;
 
     private CommittedReader(Request request, PrintStream out) {
@@ -111,8 +118,11 @@ public final class CommittedReader {
             admin.close(Duration.ZERO);
         }
         Map<String, Long> counts = readAll(starts, ends);
-        if (request.countOnly()) {
-            counts.forEach((topic, count) -> print("{\"topic\":" + json(topic) + ",\"count\":" + count + "}"));
+        switch (request.wanted()) {
+            case MESSAGES -> {}
+            case COUNTS -> counts.forEach((topic, count) -> print("{\"topic\":" + json(topic) + ",\"count\":" + count + "}"));
+            case COUNTS_BY_SOURCE_FILE -> sourceFileCounts.forEach((topic, files) -> files.forEach((file, count) ->
+                print("{\"topic\":" + json(topic) + ",\"sourceFile\":" + json(file) + ",\"count\":" + count + "}")));
         }
     }
 
@@ -184,7 +194,11 @@ public final class CommittedReader {
                 for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(Math.min(remainingMs(), 100)))) {
                     if (record.offset() >= ends.get(new TopicPartition(record.topic(), record.partition()))) continue;
                     counts.merge(record.topic(), 1L, Long::sum);
-                    if (!request.countOnly()) print(json(record));
+                    if (request.wanted() == Wanted.MESSAGES) print(json(record));
+                    if (request.wanted() == Wanted.COUNTS_BY_SOURCE_FILE) {
+                        sourceFileCounts.computeIfAbsent(record.topic(), topic -> new HashMap<>())
+                            .merge(sourceFile(record.value()), 1L, Long::sum);
+                    }
                 }
             }
         } finally {
@@ -223,6 +237,26 @@ public final class CommittedReader {
         return bytes == null ? null : StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
     }
 
+    /** The value of the field in a message of the ingester's, or null where there is none. */
+    private static String sourceFile(byte[] value) throws CharacterCodingException {
+        int start = value == null ? -1 : indexOf(value, SOURCE_FILE_FIELD);
+        if (start < 0) return null;
+        start += SOURCE_FILE_FIELD.length;
+        int end = start;
+        while (end < value.length && value[end] != '"' && value[end] != '\\') end++;
+        if (end == value.length || value[end] != '"') {
+            throw new IllegalArgumentException("a _source_file that is cut off or has escapes");
+        }
+        return text(Arrays.copyOfRange(value, start, end));
+    }
+
+    private static int indexOf(byte[] bytes, byte[] wanted) {
+        for (int i = 0; i + wanted.length <= bytes.length; i++) {
+            if (Arrays.equals(bytes, i, i + wanted.length, wanted, 0, wanted.length)) return i;
+        }
+        return -1;
+    }
+
     private static String json(String text) {
         if (text == null) return "null";
         StringBuilder escaped = new StringBuilder(text.length() + 16).append('"');
@@ -243,30 +277,32 @@ public final class CommittedReader {
     private static Request parseLine(String line) {
         List<String> fields = Arrays.asList(line.split("\t"));
         if (fields.size() < 4) throw new IllegalArgumentException("a request has at least four fields");
-        boolean countOnly = switch (fields.get(0)) {
-            case "count" -> true;
-            case "read" -> false;
-            default -> throw new IllegalArgumentException("a request begins with read or count");
+        Wanted wanted = switch (fields.get(0)) {
+            case "read" -> Wanted.MESSAGES;
+            case "count" -> Wanted.COUNTS;
+            case "count-by-source-file" -> Wanted.COUNTS_BY_SOURCE_FILE;
+            default -> throw new IllegalArgumentException("a request begins with read, count or count-by-source-file");
         };
-        return new Request(countOnly, fields.get(1), Long.parseLong(fields.get(2)), fields.subList(3, fields.size()));
+        return new Request(wanted, fields.get(1), Long.parseLong(fields.get(2)), fields.subList(3, fields.size()));
     }
 
     private static Request parse(String[] args) {
-        boolean countOnly = false;
+        Wanted wanted = Wanted.MESSAGES;
         long deadlineMs = 60_000;
         String bootstrapServers = null;
         List<String> topics = new ArrayList<>();
         for (int i = 0; i < args.length; i++) {
             switch (args[i]) {
-                case "--count" -> countOnly = true;
+                case "--count" -> wanted = Wanted.COUNTS;
+                case "--count-by-source-file" -> wanted = Wanted.COUNTS_BY_SOURCE_FILE;
                 case "--deadline-ms" -> deadlineMs = Long.parseLong(args[++i]);
                 case "--bootstrap-server" -> bootstrapServers = args[++i];
                 default -> topics.add(args[i]);
             }
         }
         if (bootstrapServers == null || topics.isEmpty()) {
-            throw new IllegalArgumentException("usage: [--count] [--deadline-ms N] --bootstrap-server HOST:PORT[,...] TOPIC...");
+            throw new IllegalArgumentException("usage: [--count | --count-by-source-file] [--deadline-ms N] --bootstrap-server HOST:PORT[,...] TOPIC...");
         }
-        return new Request(countOnly, bootstrapServers, deadlineMs, topics);
+        return new Request(wanted, bootstrapServers, deadlineMs, topics);
     }
 }

@@ -25,6 +25,13 @@ export interface CommittedMessage {
   value: string | null;
 }
 
+/** Messages of one source file in one topic. */
+export interface SourceFileCount {
+  topic: string;
+  sourceFile: string | null;
+  count: number;
+}
+
 interface Answer {
   lines: string[];
   resolve: (lines: string[]) => void;
@@ -90,6 +97,15 @@ export class CommittedReader {
     return Object.fromEntries(counts.map(({ topic, count }) => [topic, count]));
   }
 
+  /**
+   * How many committed messages each source file has in each topic, by the message's `_source_file`; null stands for
+   * messages without. A topic with no messages has no entry. Throws as `read` does.
+   */
+  async countBySourceFile(topics: readonly string[], deadlineMs = DEFAULT_DEADLINE_MS): Promise<SourceFileCount[]> {
+    const lines = await this.#ask('count-by-source-file', topics, deadlineMs);
+    return lines.map((line) => JSON.parse(line) as SourceFileCount);
+  }
+
   /** Ends the program; requests that are not answered are rejected. */
   async stop(): Promise<void> {
     this.#java.stdin.end();
@@ -97,7 +113,11 @@ export class CommittedReader {
     await this.#ended;
   }
 
-  async #ask(what: 'read' | 'count', topics: readonly string[], deadlineMs: number): Promise<string[]> {
+  async #ask(
+    what: 'read' | 'count' | 'count-by-source-file',
+    topics: readonly string[],
+    deadlineMs: number,
+  ): Promise<string[]> {
     if (topics.length === 0) throw new Error('CommittedReader was asked about no topic.');
     if (this.#endedWith !== undefined) throw this.#endedWith;
     return new Promise((resolve, reject) => {
