@@ -152,11 +152,11 @@ describe('any file', () => {
         const cut = transformFile(file, { maxLineBytes, chunkSizes, budgets });
         expect(outcome(cut)).toEqual(outcome(whole));
 
-        const seen = new Set<number>();
-        for (const { byteOffset, line, messages, rejects } of [...cut.checkpoints, ...whole.checkpoints]) {
+        const checkpoints = new Map(
+          [...cut.checkpoints, ...whole.checkpoints].map((each) => [JSON.stringify(each), each]),
+        );
+        for (const { byteOffset, line, messages, rejects } of checkpoints.values()) {
           expect(line).toBe(linesBefore(file, byteOffset));
-          if (seen.has(byteOffset)) continue;
-          seen.add(byteOffset);
           const rest = transformFile(file, {
             maxLineBytes,
             startOffset: byteOffset,
@@ -171,7 +171,8 @@ describe('any file', () => {
         }
         // a budget of one row stops behind each row, so that each of them was resumed at
         if (budgets.every((budget) => budget === 1)) {
-          expect(expected.filter(({ byteOffset }) => !seen.has(byteOffset))).toEqual([]);
+          const reached = new Set(cut.checkpoints.map(({ byteOffset }) => byteOffset));
+          expect(expected.filter(({ byteOffset }) => !reached.has(byteOffset))).toEqual([]);
         }
       }),
       { numRuns: RUNS },
