@@ -38,7 +38,8 @@ test('a folder whose name only begins like ours is another one', async () => {
 
 test('a program that ends at its start is reported with its last words', async () => {
   const dir = temporaryFolder();
-  const failing = new OwnProcess({ name: 'Thing', dir, command: '/bin/sh', args: ['-c', 'echo no config; exit 3'] });
+  const script = 'echo no config; exit 3';
+  const failing = new OwnProcess({ name: 'Thing', dir, command: '/bin/sh', args: ['-c', script, `${dir}/conf`] });
   failing.start();
   const notYet = () => Promise.reject(new Error('refused'));
   await expect(failing.waitUntilReady(notYet, 10_000)).rejects.toThrow(/Thing ended at its start[^]*no config/);

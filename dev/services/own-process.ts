@@ -60,11 +60,14 @@ export class OwnProcess {
   async waitUntilReady(answers: () => Promise<void>, deadlineMs: number): Promise<void> {
     const { name } = this.options;
     const deadline = Date.now() + deadlineMs;
+    let timesGone = 0;
     for (;;) {
       try {
         return await answers();
       } catch (error) {
-        if (this.pid === undefined) throw new Error(`${name} ended at its start.\n${this.logTail()}`, { cause: error });
+        // Two looks: a program that just gives itself a title has no command line for a moment.
+        timesGone = this.pid === undefined ? timesGone + 1 : 0;
+        if (timesGone === 2) throw new Error(`${name} ended at its start.\n${this.logTail()}`, { cause: error });
         if (Date.now() > deadline) {
           throw new Error(`${name} did not answer within ${deadlineMs} ms.\n${this.logTail()}`, { cause: error });
         }
