@@ -91,6 +91,26 @@ export class AppProcess {
     await this.untilLine('its fault', (line) => 'fault' in line, options);
   }
 
+  /** Where its /healthz, /readyz and /metrics are. */
+  async healthUrl(): Promise<string> {
+    const { port } = await this.untilLine('its port', (line) => typeof line['port'] === 'number');
+    return `http://127.0.0.1:${String(port)}`;
+  }
+
+  /** The sum of a metric over its labels; 0 when it is not there. */
+  async metric(name: string): Promise<number> {
+    const text = await (await fetch(`${await this.healthUrl()}/metrics`)).text();
+    const values = text.matchAll(new RegExp(`^${name}(?:{[^}]*})? (\\S+)$`, 'gm'));
+    return [...values].reduce((sum, [, value]) => sum + Number(value), 0);
+  }
+
+  /** Resolves when a scanner has done that many more scans, begun and ended. */
+  async untilScans(count: number): Promise<void> {
+    const before = await this.metric('cdr_scanner_scans_total');
+    // the scan under way may have begun before: one more
+    await pollUntil(`${count} more scans`, async () => (await this.metric('cdr_scanner_scans_total')) > before + count);
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.child.kill(signal);
   }

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /** One environment variable: how it is read, what it is when absent, and what it is for. */
-export interface Setting<Value> {
-  readonly schema: z.ZodType<Value>;
+export interface Setting {
+  readonly schema: z.ZodType;
   /** As text, so that the documentation shows what an operator would write. Undefined: optional, or required. */
   readonly default?: string;
   readonly required?: true;
@@ -36,8 +36,8 @@ const hostKey = z
 const afterIngest = z.string().regex(/^(?:keep|delete|move:\/.+)$/, 'must be keep, delete or move:/DIR');
 const redisUrl = z.string().regex(/^rediss?:\/\/\S+$/, 'must be redis://host:port or rediss://host:port');
 
-/** Keeps the value's type while the entries are listed as one table. */
-function setting<Value>(entry: Setting<Value>): Setting<Value> {
+/** Keeps each entry's own type while they are listed as one table. */
+function setting<const Entry extends Setting>(entry: Entry): Entry {
   return entry;
 }
 
@@ -181,13 +181,12 @@ export const SETTINGS = {
 } as const;
 
 export type SettingName = keyof typeof SETTINGS;
-type ValueOf<Name extends SettingName> = (typeof SETTINGS)[Name] extends infer Entry
-  ? Entry extends { schema: z.ZodType<infer Value>; default: string }
-    ? Value
-    : Entry extends { schema: z.ZodType<infer Value> }
-      ? Value | undefined
-      : never
-  : never;
+type EntryOf<Name extends SettingName> = (typeof SETTINGS)[Name];
+/** What has neither a default nor to be there may be undefined. */
+type ValueOf<Name extends SettingName> =
+  EntryOf<Name> extends { default: string } | { required: true }
+    ? z.output<EntryOf<Name>['schema']>
+    : z.output<EntryOf<Name>['schema']> | undefined;
 export type Settings<Name extends SettingName> = { readonly [Key in Name]: ValueOf<Key> };
 
 /** Every variable that is wrong, at once. Prints no secret. */
@@ -216,7 +215,7 @@ export function readSettings<Name extends SettingName>(
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
   for (const name of names) {
-    const entry: Setting<unknown> = SETTINGS[name];
+    const entry: Setting = SETTINGS[name];
     const given = env[name] === '' ? undefined : env[name];
     const raw = given ?? entry.default;
     if (raw === undefined) {
@@ -244,7 +243,7 @@ export function readSettings<Name extends SettingName>(
 export function withSecretFiles(env: Env, readFile: (path: string) => string): Env {
   const resolved: Record<string, string | undefined> = { ...env };
   const problems: string[] = [];
-  for (const [name, entry] of Object.entries<Setting<unknown>>(SETTINGS)) {
+  for (const [name, entry] of Object.entries<Setting>(SETTINGS)) {
     const path = env[`${name}_FILE`];
     if (!entry.secret || !path) continue;
     if (env[name]) {

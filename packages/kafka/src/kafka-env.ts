@@ -38,7 +38,11 @@ export function kafkaProblems(env: KafkaEnv & TopicEnv): string[] {
   if (Boolean(env.KAFKA_TLS_CERT_FILE) !== Boolean(env.KAFKA_TLS_KEY_FILE))
     problems.push('KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE go together: set both or none');
   const records = [env.CDR_DATA_TOPIC, env.CDR_VOICE_TOPIC];
-  if (env.CDR_REJECTS_TOPIC === env.CDR_LEDGER_TOPIC || records.includes(env.CDR_REJECTS_TOPIC) || records.includes(env.CDR_LEDGER_TOPIC))
+  if (
+    env.CDR_REJECTS_TOPIC === env.CDR_LEDGER_TOPIC ||
+    records.includes(env.CDR_REJECTS_TOPIC) ||
+    records.includes(env.CDR_LEDGER_TOPIC)
+  )
     problems.push('CDR_REJECTS_TOPIC and CDR_LEDGER_TOPIC must be topics of their own');
   return problems;
 }

@@ -35,6 +35,9 @@ export interface LedgerStretch {
   readonly lastStableOffset: bigint;
 }
 
+/** What the reader needs of the cluster. */
+export type LogSource = Pick<KafkaCluster, 'askLeader' | 'earliestOffset'>;
+
 const MAX_BYTES = 4 << 20;
 const DEADLINE_MS = 60_000;
 
@@ -43,10 +46,10 @@ const DEADLINE_MS = 60_000;
  * read is not used either: another file's open transaction holds the last stable offset below our predecessor's record.
  */
 export class LedgerReader {
-  private readonly cluster: KafkaCluster;
+  private readonly cluster: LogSource;
   private readonly target: TopicPartition;
 
-  constructor(cluster: KafkaCluster, topic: string) {
+  constructor(cluster: LogSource, topic: string) {
     this.cluster = cluster;
     this.target = { topic, partition: 0 };
   }
@@ -73,8 +76,9 @@ export class LedgerReader {
       }
       const next = search.read(part, at, committed ? stable : 0n);
       if (next > at) at = next;
-      else if (committed && at < stable)
-        at = stable; // nothing left of what was there: compacted away
+      else if (committed)
+        // below the last stable offset nothing is left (compacted away); from there on, read what is not decided yet
+        at = at < stable ? stable : at;
       else if (part.highWatermark < barrier) throw this.moved('a broker answered with an older end of it');
       else break;
     }

@@ -7,7 +7,7 @@ import { reconnectDelayMs, redisCall } from './redis-connection.ts';
 import type { RedisSettings } from './redis-settings.ts';
 
 const CHUNK = 1000;
-/** A job that finished this recently may not be in the projection that the scan was decided from: the next scan knows. */
+/** A job that did this file this recently may not be in the projection that the scan was decided from: wait and see. */
 const JUST_FINISHED_MS = 30_000;
 /** A job younger than this may be between two of BullMQ's lists. */
 const LIMBO_AFTER_MS = 60_000;
@@ -150,8 +150,9 @@ export class IngestQueue {
         const completed = answer<string | null>(i * 3 + 1) !== null;
         const failed = answer<string | null>(i * 3 + 2) !== null;
         if (!timestamp) return completed || failed ? 'finished' : 'absent';
-        if (failed) return isSameFile(data ?? null, job) ? 'failed-same' : 'finished';
-        if (completed) return now - Number(finishedOn ?? 0) < JUST_FINISHED_MS ? 'just-finished' : 'finished';
+        const same = isSameFile(data ?? null, job);
+        if (failed) return same ? 'failed-same' : 'finished';
+        if (completed) return same && now - Number(finishedOn ?? 0) < JUST_FINISHED_MS ? 'just-finished' : 'finished';
         const old = now - Number(timestamp) > LIMBO_AFTER_MS;
         return old && listed && !listed.has(jobIdOf(job.file)) ? 'limbo' : 'queued';
       });
