@@ -50,7 +50,7 @@ export async function startParts(options: PartsOptions): Promise<OwnedParts> {
   const stop = async () => {
     killEverything(instance);
     await untilGone(instance);
-    Sshd.deleteTraces(instance, { user: false });
+    Sshd.deleteTraces(instance);
     for (const dir of serviceDirs(instance)) rmSync(path.join(dir, 'data'), { recursive: true, force: true });
     forget();
     releaseInstance(instance);
@@ -59,7 +59,7 @@ export async function startParts(options: PartsOptions): Promise<OwnedParts> {
     killEverything(instance);
     await untilGone(instance);
     rmSync(instance.dir, { recursive: true, force: true });
-    Sshd.deleteTraces(instance, { user: false });
+    Sshd.deleteTraces(instance);
     return { ...(await startMissing(instance, options)), stop };
   } catch (error) {
     await stop();
@@ -109,7 +109,7 @@ export async function stopParts(instance: Instance): Promise<number> {
 
 /** Deletes everything an instance has, on the machine and in the checkout. Its services must be stopped. */
 export function deleteParts(instance: Instance): void {
-  Sshd.deleteTraces(instance, { user: true });
+  Sshd.deleteTraces(instance);
   rmSync(instance.dir, { recursive: true, force: true });
 }
 
@@ -176,7 +176,7 @@ function killEverything(instance: Instance): void {
 
 async function untilGone(instance: Instance): Promise<void> {
   const deadline = Date.now() + 30_000;
-  while (runningServices(instance).length > 0) {
+  while (runningServices(instance).length > 0 || Sshd.sessionsOf(instance).length > 0) {
     if (Date.now() > deadline)
       throw new Error(`Services of the instance "${instance.name}" do not end: ${instance.dir}`);
     await delay(10);

@@ -102,12 +102,12 @@ export class Sshd {
     return [...new Set([...children, ...orphans].map((process) => process.pid))];
   }
 
-  /** Deletes what an instance has outside the checkout: its files and, with `user`, its user. */
-  static deleteTraces(instance: Instance, what: { user: boolean }): void {
+  /** Deletes what an instance has outside the checkout: the files and the user. Its sshd must be stopped. */
+  static deleteTraces(instance: Instance): void {
     const places = placesOf(instance);
     rmSync(places.root, { recursive: true, force: true });
     rmSync(places.authorizedKeys, { force: true });
-    if (what.user && isRoot() && userExists(places.user)) admin('userdel', [places.user]);
+    if (isRoot() && userExists(places.user)) admin('userdel', [places.user]);
   }
 
   get pid(): number | undefined {
