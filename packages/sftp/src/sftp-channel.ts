@@ -178,8 +178,7 @@ export class SftpChannel {
     } catch (error) {
       // SFTP 3 has no "exists already": it is the general failure
       const general = error instanceof CdrError && sftpStatusOf(error.cause) === SFTP_STATUS.failure;
-      if (general && (await this.exists(path))) return;
-      throw error;
+      if (!general || (await this.stat(path)).isRegularFile) throw error;
     }
   }
 
