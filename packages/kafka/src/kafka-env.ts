@@ -58,7 +58,7 @@ export function kafkaFrom(env: KafkaEnv, clientId: string, readFile: (path: stri
     brokers: env.KAFKA_BROKERS,
     clientId,
     ...(env.KAFKA_TLS ? { tls: { ...(ca ? { ca: [ca] } : {}), ...(cert && key ? { cert, key } : {}) } } : {}),
-    ...(mechanism && username && password ? { sasl: { mechanism, username, password } as SASLOptions } : {}),
+    ...(mechanism && username && password ? { sasl: { mechanism, username, password } } : {}),
   };
 }
 
