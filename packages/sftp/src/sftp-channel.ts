@@ -78,7 +78,7 @@ export class SftpChannel {
     clearInterval(this.#watchdog);
     const waiting = [...this.#waiting];
     this.#waiting.clear();
-    
+    for (const { reject } of waiting) reject(error);
     this.#onLost(error);
   }
 
