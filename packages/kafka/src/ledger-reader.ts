@@ -13,7 +13,7 @@ export interface UnreadableRecord {
 }
 
 /** Records of one file whose transaction was not decided within what was read, by producer id. */
-export type Undecided = ReadonlyMap<bigint, LedgerEntry>;
+export type Undecided = ReadonlyMap<bigint, LedgerEntry | UnreadableRecord>;
 
 /** What the ledger's tail says about one file. */
 export interface TailAnswer {
@@ -39,7 +39,7 @@ export interface LedgerStretch {
 export type LogSource = Pick<KafkaCluster, 'askLeader' | 'earliestOffset'>;
 
 const MAX_BYTES = 4 << 20;
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = 30_000;
 
 /**
  * Reads the ledger topic's one partition. kafkajs's consumer is not used: it shows aborted records. A plain read_committed
@@ -103,7 +103,7 @@ export class LedgerReader {
       if (next <= at) throw this.moved(`our own record at ${own.offset} is not there`);
       at = next;
     }
-    if (search.result()) throw this.moved('another attempt at this file was decided meanwhile');
+    if (search.newest) throw this.moved('another attempt at this file was decided meanwhile');
     const mine = search.undecided.get(BigInt(own.producerId));
     if (mine?.offset !== own.offset) throw this.moved(`the record at ${own.offset} is not our own`);
   }
@@ -155,13 +155,11 @@ export class LedgerReader {
 
 /** Follows one file's records and their transactions through a log. */
 class TailSearch {
-  readonly undecided: Map<bigint, LedgerEntry>;
+  readonly undecided: Map<bigint, LedgerEntry | UnreadableRecord>;
+  newest: LedgerEntry | UnreadableRecord | undefined;
   private readonly key: Buffer;
-  private readonly unreadable = new Map<bigint, UnreadableRecord>();
-  private newest: LedgerEntry | undefined;
-  private newestUnreadable: UnreadableRecord | undefined;
 
-  constructor(key: Buffer, undecided: Map<bigint, LedgerEntry>) {
+  constructor(key: Buffer, undecided: Map<bigint, LedgerEntry | UnreadableRecord>) {
     this.key = key;
     this.undecided = undecided;
   }
@@ -176,51 +174,41 @@ class TailSearch {
       const dropped = aborted.drops(batch);
       if (batch.control) this.marker(batch);
       else if (batch.baseOffset < stable || !batch.transactional) {
-        if (!dropped) this.records(batch, from, (entry) => this.decided(entry));
-      } else this.records(batch, from, (entry) => this.undecided.set(batch.producerId, entry), batch.producerId);
+        if (!dropped) for (const found of this.records(batch, from)) this.decided(found);
+      } else for (const found of this.records(batch, from)) this.undecided.set(batch.producerId, found);
     }
     return next;
   }
 
+  /** The newest decided record. Throws `bad-ledger-record` when it is not readable. */
   result(): LedgerEntry | undefined {
-    if (this.newestUnreadable && this.newestUnreadable.offset > (this.newest?.offset ?? -1n)) {
-      const { file, offset, problem } = this.newestUnreadable;
-      throw new CdrError(
-        'bad-ledger-record',
-        `ledger record of ${file} at offset ${offset} is not readable: ${problem}`,
-        {
-          hint: 'Upgrade this release if a newer one wrote it; otherwise write the entry again with: cdr adopt, cdr reingest.',
-        },
-      );
-    }
-    return this.newest;
+    if (!this.newest || 'record' in this.newest) return this.newest;
+    const { file, offset, problem } = this.newest;
+    throw new CdrError(
+      'bad-ledger-record',
+      `ledger record of ${file} at offset ${offset} is not readable: ${problem}`,
+      {
+        hint: 'Upgrade this release if a newer one wrote it; otherwise write the entry again with: cdr adopt, cdr reingest.',
+      },
+    );
   }
 
   private marker(batch: FetchedBatch): void {
-    const committed = readMarker(batch) === 'commit';
-    const entry = this.undecided.get(batch.producerId);
-    const unreadable = this.unreadable.get(batch.producerId);
+    const found = this.undecided.get(batch.producerId);
     this.undecided.delete(batch.producerId);
-    this.unreadable.delete(batch.producerId);
-    if (!committed) return;
-    if (entry) this.decided(entry);
-    if (unreadable) this.newestUnreadable = unreadable;
+    if (found && readMarker(batch) === 'commit') this.decided(found);
   }
 
-  private decided(entry: LedgerEntry): void {
-    if (!this.newest || entry.offset > this.newest.offset) this.newest = entry;
+  private decided(found: LedgerEntry | UnreadableRecord): void {
+    if (!this.newest || found.offset > this.newest.offset) this.newest = found;
   }
 
-  private records(batch: FetchedBatch, from: bigint, take: (entry: LedgerEntry) => void, openId?: bigint): void {
+  private *records(batch: FetchedBatch, from: bigint): Generator<LedgerEntry | UnreadableRecord> {
     for (const { offset, key, value } of readRecords(batch)) {
       if (offset < from || !key?.equals(this.key)) continue;
       const parsed = parseLedgerRecord(value?.toString('utf8') ?? '');
-      if (parsed.ok) take({ offset, record: parsed.record });
-      else {
-        const unreadable = { file: this.key.toString('utf8'), offset, problem: parsed.problem };
-        if (openId === undefined) this.newestUnreadable = unreadable;
-        else this.unreadable.set(openId, unreadable);
-      }
+      if (parsed.ok) yield { offset, record: parsed.record };
+      else yield { file: this.key.toString('utf8'), offset, problem: parsed.problem };
     }
   }
 }

@@ -132,9 +132,10 @@ export class LedgerLog implements LogSource {
       : this.batches.filter(({ base, last, bytes }) => bytes && last >= offset && base < end);
     const cut = Math.max(this.answerMaxBytes, visible[0]?.bytes?.length ?? 0);
     const records = Buffer.concat(visible.flatMap(({ bytes }) => bytes ?? [])).subarray(0, cut);
+    const behind = endOfWhole(visible, records.length);
     const aborted = committed
       ? this.transactions
-          .filter(({ marker, committed: kept, first }) => marker !== undefined && !kept && marker >= offset && first < end)
+          .filter((it) => it.marker !== undefined && !it.committed && it.marker >= offset && it.first < behind)
           .sort((a, b) => ((a.first * 7919) % 13) - ((b.first * 7919) % 13))
       : [];
     const answer = new WireWriter()
@@ -147,13 +148,16 @@ export class LedgerLog implements LogSource {
       .int64(BigInt(outOfRange ? -1 : (this.highWatermark ?? this.next)))
       .int64(BigInt(outOfRange ? -1 : this.lastStableOffset))
       .int64(BigInt(this.startOffset));
-    if (committed) answer.array(aborted, (writer, { producerId, first }) => writer.int64(producerId).int64(BigInt(first)));
+    if (committed)
+      answer.array(aborted, (writer, { producerId, first }) => writer.int64(producerId).int64(BigInt(first)));
     else answer.int32(-1);
     return answer.bytesWithLength(records).finish();
   }
 
   private open(producerId: bigint): Transaction | undefined {
-    return this.transactions.find((transaction) => transaction.producerId === producerId && transaction.marker === undefined);
+    return this.transactions.find(
+      (transaction) => transaction.producerId === producerId && transaction.marker === undefined,
+    );
   }
 
   private store(
@@ -189,4 +193,16 @@ export class LedgerLog implements LogSource {
     this.batches.push({ base, last: base, producerId, kind, transactional: true, bytes });
     return base;
   }
+}
+
+/** The offset behind the batches that fit whole into an answer. */
+function endOfWhole(batches: readonly StoredBatch[], bytes: number): number {
+  let left = bytes;
+  let end = 0;
+  for (const batch of batches) {
+    left -= batch.bytes?.length ?? 0;
+    if (left < 0) break;
+    end = batch.last + 1;
+  }
+  return end;
 }
