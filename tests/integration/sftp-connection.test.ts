@@ -52,7 +52,7 @@ describe('who we are', () => {
     const world = new TestWorld();
     const privateKey = readFileSync(world.sshd.privateKeyFile);
     await openPool(world, { privateKey, password: 'not used' }).probe();
-    expect(await errorOf(openPool(world, { privateKey: 'rubbish' }).probe())).toMatchObject({ code: 'bad-config' });
+    expect(await errorOf(openPool(world, { privateKey: 'rubbish' }).probe())).toMatchObject({ code: 'sftp-auth' });
   });
 });
 

@@ -44,7 +44,10 @@ test('what is missing or closed to us is an error that names it', async () => {
   const world = new TestWorld();
   await openPool(world).withChannel(async (channel) => {
     const missing = await errorOf(channel.list('/nowhere'));
-    expect(missing).toMatchObject({ code: 'bad-config', hint: expect.stringContaining('SFTP_REMOTE_PATH') as string });
+    expect(missing).toMatchObject({
+      code: 'sftp-directory',
+      hint: expect.stringContaining('SFTP_REMOTE_PATH') as string,
+    });
     expect(String(missing)).toContain('/nowhere');
     const closed = `${world.files.remotePath}/closed`;
     world.files.makeDirectory('closed');

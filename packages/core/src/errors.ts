@@ -11,6 +11,7 @@ export const ERROR_CODES = [
   'bad-config',
   'sftp-auth',
   'sftp-host-key',
+  'sftp-directory',
   'sftp-permission',
   'kafka-auth',
   'kafka-authorization',

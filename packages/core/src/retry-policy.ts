@@ -19,6 +19,7 @@ const FATES: Readonly<Record<ErrorCode, Fate>> = {
   'bad-config': 'hold',
   'sftp-auth': 'hold',
   'sftp-host-key': 'hold',
+  'sftp-directory': 'hold',
   'kafka-auth': 'hold',
   'kafka-authorization': 'hold',
   'kafka-topic': 'hold',

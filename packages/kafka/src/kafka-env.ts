@@ -1,5 +1,4 @@
 import type { Settings } from '@cdr/core/settings';
-import type { SASLOptions } from 'kafkajs';
 import type { KafkaSettings } from './kafka-settings.ts';
 import type { TopicSettings } from './topics.ts';
 

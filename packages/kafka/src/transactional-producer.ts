@@ -12,7 +12,7 @@ import {
 } from './requests.ts';
 
 /** How long one call may be repeated before the cluster counts as away. A killed broker costs 6 to 15 s. */
-const CALL_DEADLINE_MS = 60_000;
+const CALL_DEADLINE_MS = 30_000;
 /** How long the broker may wait for its replicas before it answers a produce. */
 const PRODUCE_TIMEOUT_MS = 30_000;
 /** An abort is a courtesy: the next fence does it too. */

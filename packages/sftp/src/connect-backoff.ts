@@ -48,5 +48,5 @@ export class ConnectBackoff {
 }
 
 function isRefusal(error: CdrError): boolean {
-  return error.code === 'sftp-auth' || error.code === 'sftp-host-key' || error.code === 'bad-config';
+  return error.code === 'sftp-auth' || error.code === 'sftp-host-key';
 }

@@ -117,7 +117,7 @@ export class SftpChannel {
 
   /**
    * Everything in a directory, in any order, without `.` and `..`, each name once. Symbolic links are listed as such.
-   * Throws CdrError `bad-config` when there is no such directory. Names are taken for UTF-8; one that is not cannot be
+   * Throws CdrError `sftp-directory` when there is no such directory. Names are taken for UTF-8; one that is not cannot be
    * opened under the name listed here.
    */
   async list(directory: string): Promise<RemoteEntry[]> {
@@ -127,7 +127,7 @@ export class SftpChannel {
       handle = await this.request<Buffer>(what, (sftp, answer) => sftp.opendir(directory, answer));
     } catch (error) {
       if (error instanceof CdrError && error.code === 'file-vanished')
-        throw new CdrError('bad-config', `${what}: there is no such directory on the SFTP server`, {
+        throw new CdrError('sftp-directory', `${what}: there is no such directory on the SFTP server`, {
           hint: 'Check SFTP_REMOTE_PATH; it is seen from where the SFTP user is locked in, if it is',
           cause: error,
         });

@@ -28,7 +28,7 @@ export class SftpConnection {
 
   /**
    * Connects, checks the host key, logs in and opens the first channel. Throws CdrError: `sftp-unavailable`,
-   * `sftp-auth`, `sftp-host-key`, `bad-config` (a private key that cannot be used); `shutdown` after `signal` aborts.
+   * `sftp-auth` (also a private key that cannot be used), `sftp-host-key`; `shutdown` after `signal` aborts.
    */
   static async connect(settings: SftpSettings, signal?: AbortSignal): Promise<SftpConnection> {
     const connection = new SftpConnection(settings);

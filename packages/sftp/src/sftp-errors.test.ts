@@ -77,7 +77,7 @@ test('a foreign host key shows both fingerprints and says what to do', () => {
 
 test('a private key that cannot be read is a setting that is wrong', () => {
   expect(failed(new Error('Cannot parse privateKey: Unsupported key format'))).toMatchObject({
-    code: 'bad-config',
+    code: 'sftp-auth',
     hint: expect.stringContaining('SFTP_PRIVATE_KEY_FILE') as string,
   });
 });

@@ -77,7 +77,7 @@ export function toConnectError(settings: SftpSettings, failure: ConnectFailure):
   }
   const text = textOf(error);
   if (/^Cannot parse privateKey|does not contain a \(valid\) private key/.test(text))
-    return new CdrError('bad-config', `the private key for the SFTP server cannot be used: ${text}`, {
+    return new CdrError('sftp-auth', `the private key for the SFTP server cannot be used: ${text}`, {
       hint: 'Check the file in SFTP_PRIVATE_KEY_FILE and SFTP_PRIVATE_KEY_PASSPHRASE',
       cause,
     });

@@ -62,7 +62,7 @@ export class SftpPool {
   /**
    * A channel that nobody else uses; to be released. After a failed connection attempt it waits for the next one's
    * result, 2 s and readyTimeoutMs at most; a refused login is answered at once from the last attempt while its pause
-   * lasts. Throws CdrError: `sftp-unavailable`, `sftp-auth`, `sftp-host-key`, `bad-config`, or `shutdown` when closed.
+   * lasts. Throws CdrError: `sftp-unavailable`, `sftp-auth`, `sftp-host-key`, or `shutdown` when closed.
    */
   async acquire(): Promise<SftpChannel> {
     for (;;) {

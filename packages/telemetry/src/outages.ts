@@ -22,8 +22,10 @@ export interface OutageEvent {
 
 interface Outage {
   readonly since: number;
-  readonly over: Promise<void>;
   problem: string;
+  reportedAt: number;
+  /** What the waiting wait for; undefined once they were let go, until one of them comes back or all is well. */
+  gate: PromiseWithResolvers<void> | undefined;
 }
 
 /**
@@ -46,16 +48,19 @@ export class Outages {
 
   /**
    * Resolves when the dependency answers again; at the earliest after one probe interval, so that an error which no probe
-   * can see (a missing right) is retried slowly. Throws CdrError `shutdown` when the signal is aborted first.
+   * can see (a missing right, a missing directory) is retried slowly, as one long outage.
+   * Throws CdrError `shutdown` when the signal is aborted first.
    */
   async untilBack(dependency: Dependency, error: unknown, signal: AbortSignal): Promise<void> {
     const outage = this.current.get(dependency) ?? this.begin(dependency, describeError(error));
+    outage.problem = describeError(error);
+    outage.gate ??= Promise.withResolvers();
     const { promise, reject } = Promise.withResolvers<never>();
     const onAbort = (): void => reject(new CdrError('shutdown', 'the process is shutting down'));
     if (signal.aborted) onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      await Promise.race([outage.over, promise]);
+      await Promise.race([outage.gate.promise, promise]);
     } finally {
       signal.removeEventListener('abort', onAbort);
     }
@@ -78,36 +83,39 @@ export class Outages {
   }
 
   private begin(dependency: Dependency, problem: string): Outage {
-    const since = performance.now();
-    const outage: Outage = { since, problem, over: this.probeUntilBack(dependency, since) };
+    const now = performance.now();
+    const outage: Outage = { since: now, problem, reportedAt: now, gate: Promise.withResolvers() };
     this.current.set(dependency, outage);
     this.options.report({ dependency, state: 'away', forMs: 0, problem });
+    void this.watch(dependency, outage);
     return outage;
   }
 
-  private async probeUntilBack(dependency: Dependency, since: number): Promise<void> {
+  /** Probes until the dependency answers, lets the waiting go, and calls it over when none of them comes back at once. */
+  private async watch(dependency: Dependency, outage: Outage): Promise<void> {
     const { probes, report, probeEveryMs, reportEveryMs } = this.options;
-    let reportedAt = since;
     for (;;) {
       try {
         await sleep(probeEveryMs, undefined, { signal: this.stop.signal });
       } catch {
         return;
       }
-      const outage = this.current.get(dependency);
+      const forMs = Math.round(performance.now() - outage.since);
+      if (!outage.gate) {
+        this.current.delete(dependency);
+        report({ dependency, state: 'back', forMs, problem: outage.problem });
+        return;
+      }
+      if (performance.now() - outage.reportedAt >= reportEveryMs) {
+        outage.reportedAt = performance.now();
+        report({ dependency, state: 'still-away', forMs, problem: outage.problem });
+      }
       try {
         await probes[dependency]();
-        this.current.delete(dependency);
-        const forMs = Math.round(performance.now() - since);
-        report({ dependency, state: 'back', forMs, problem: outage?.problem ?? '' });
-        return;
+        outage.gate.resolve();
+        outage.gate = undefined;
       } catch (error) {
-        if (outage) outage.problem = describeError(error);
-        const now = performance.now();
-        if (now - reportedAt < reportEveryMs) continue;
-        reportedAt = now;
-        const forMs = Math.round(now - since);
-        report({ dependency, state: 'still-away', forMs, problem: outage?.problem ?? '' });
+        outage.problem = describeError(error);
       }
     }
   }
