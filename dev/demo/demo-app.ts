@@ -1,9 +1,11 @@
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { OwnProcess } from '../services/own-process.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const READY_DEADLINE_MS = 60_000;
+const SEEN_DEADLINE_MS = 1_000;
 
 /** The line that every app logs first. */
 interface StartLine {
@@ -24,8 +26,8 @@ export interface DemoAppOptions {
 }
 
 /**
- * The main program of an app as a process of its own, with nothing in its environment but its settings, which are in a
- * file in its folder: passwords do not show in the list of processes.
+ * The main program of an app as a process of its own. Its settings are in a file in its folder, so that passwords do not
+ * show in the list of processes; a variable of this process would win over the file, so there must be none.
  */
 export class DemoApp {
   readonly name: string;
@@ -33,35 +35,34 @@ export class DemoApp {
   readonly logFile: string;
   readonly #settings: Readonly<Record<string, string>>;
   readonly #process: OwnProcess;
-  #pid: number | undefined;
   #startLine: StartLine | undefined;
 
   constructor({ name, app, instanceDir, settings }: DemoAppOptions) {
     const dir = path.join(instanceDir, name);
     const main = path.join(ROOT, 'apps', app, 'src/main.ts');
-    const node = [process.execPath, '--disable-warning=TimeoutNegativeWarning', '--conditions=@cdr/source'];
+    const flags = ['--disable-warning=TimeoutNegativeWarning', '--conditions=@cdr/source'];
     this.name = name;
     this.logFile = path.join(instanceDir, 'logs', `${name}.log`);
     this.#settings = settings;
     this.#process = new OwnProcess({
       name,
       dir,
-      command: 'env',
-      args: ['-i', ...node, `--env-file=${path.join(dir, 'settings.env')}`, main],
+      command: process.execPath,
+      args: [...flags, `--env-file=${path.join(dir, 'settings.env')}`, main],
     });
   }
 
-  /** Of the last start, running or not. */
-  get pid(): number {
-    return this.#pid ?? -1;
+  /** Of the process, while it runs. */
+  get pid(): number | undefined {
+    return this.#process.pid;
   }
 
   get isRunning(): boolean {
-    return this.#process.pid !== undefined;
+    return this.pid !== undefined;
   }
 
-  /** Starts the process and does not wait for it. The log goes on where the last one ended. */
-  start(): void {
+  /** Starts the process and does not wait until it is ready. The log goes on where the last one ended. */
+  async start(): Promise<void> {
     const { dir } = this.#process.options;
     mkdirSync(dir, { recursive: true });
     mkdirSync(path.dirname(this.logFile), { recursive: true });
@@ -71,7 +72,9 @@ export class DemoApp {
     symlinkSync(path.relative(path.dirname(this.logFile), this.#process.logFile), this.logFile);
     this.#startLine = undefined;
     this.#process.start();
-    this.#pid = this.#process.pid;
+    // for a moment a program that is being started has no command line to be recognized by
+    const deadline = Date.now() + SEEN_DEADLINE_MS;
+    while (!this.isRunning && Date.now() < deadline) await delay(1);
   }
 
   /** Resolves when the app says that it is ready; throws with the end of its log when it ends before. */

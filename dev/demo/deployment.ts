@@ -78,7 +78,7 @@ export class Deployment {
 
   /** Starts every process, and connects once they are ready: the topics are there by then. */
   async start(): Promise<void> {
-    for (const app of this.apps) app.start();
+    for (const app of this.apps) await app.start();
     await Promise.all([this.scanner, ...this.workers].map((app) => app.untilReady()));
     const { recordTopics, rejectsTopic, ledgerTopic } = this.config.topics;
     await Promise.all([

@@ -24,8 +24,9 @@ interface Kill {
   readonly app: DemoApp;
   readonly workerName: string;
   readonly atMs: number;
-  /** Set when it has been started again. */
+  /** Settles when it has been started again and works. */
   back?: Promise<void>;
+  isBack: boolean;
 }
 
 /**
@@ -65,16 +66,16 @@ export class KillAWorker {
 
   /** The worker that is dead on purpose, or is on its way back. */
   isExpectedDown(app: DemoApp): boolean {
-    return this.#kill?.app === app && this.#kill.back === undefined;
+    return this.#kill?.app === app && !this.#kill.isBack;
   }
 
-  /** Does what is to be done by now; call it often. Throws when the killed worker does not come back. */
+  /** Does what is to be done by now; call it often. */
   async step(): Promise<void> {
     if (this.#kill === undefined) await this.#hunt();
     else await this.#follow(this.#kill);
   }
 
-  /** Resolves when the killed worker works again. */
+  /** Resolves when the killed worker works again; throws when it does not come back. */
   async end(): Promise<void> {
     await this.#kill?.back;
   }
@@ -90,7 +91,7 @@ export class KillAWorker {
       if (inWork < this.#bytesToKillAt) continue;
       const { pid } = app;
       await app.kill();
-      this.#kill = { app, workerName, atMs: Date.now() };
+      this.#kill = { app, workerName, atMs: Date.now(), isBack: false };
       const { name } = this.#upload.large;
       this.#tell(`${app.name} (process ${pid}) killed with SIGKILL, ${megabytes(inWork)} into ${name}`);
       return;
@@ -100,10 +101,10 @@ export class KillAWorker {
   async #follow(kill: Kill): Promise<void> {
     const { app, workerName, atMs } = kill;
     if (kill.back === undefined && Date.now() - atMs >= RESTART_AFTER_MS) {
-      app.start();
+      await app.start();
       this.#tell(`${app.name} started again (process ${app.pid})`);
-      kill.back = app.untilReady();
-      // met in end(); a worker that ends is met in the main loop before
+      kill.back = app.untilReady().then(() => void (kill.isBack = true));
+      // met in end()
       kill.back.catch(() => undefined);
     }
     const record = this.#ledger.records.get(this.#upload.large.name);

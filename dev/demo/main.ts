@@ -1,7 +1,9 @@
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeError } from '@cdr/core/errors';
+import { SETTINGS } from '@cdr/core/settings';
 import { CommittedReader } from '../kafka-counter/committed-reader.ts';
+import { printedMark } from '../services/addresses.ts';
 import { startParts, type OwnedParts } from '../services/parts.ts';
 import { audit, auditTable, isClean, type Verdict } from './closing-audit.ts';
 import { countLogRecords } from './count-log-records.ts';
@@ -34,6 +36,7 @@ async function demo(options: DemoOptions): Promise<number> {
     ),
   );
   parts = await startAllParts();
+  clearSettings();
   const deployment = await Deployment.plan(parts, options.workers);
   const upload = await makeFiles(deployment, options);
   try {
@@ -81,21 +84,26 @@ async function makeFiles(deployment: Deployment, options: DemoOptions): Promise<
 async function startApps(deployment: Deployment): Promise<void> {
   board.heading('The ingester');
   await deployment.start();
-  const [first, ...others] = deployment.workers;
-  const workers = [first, ...others].map((app) => app?.pid).join(', ');
-  say('scanner', `process ${deployment.scanner.pid}`.padEnd(18), 'lists the server and adds one job per new file');
-  say(
-    `${deployment.workers.length} worker(s)`,
-    `process ${workers}`.padEnd(18),
-    `${SLOTS} files at a time each, one transaction per file`,
-  );
-  if (deployment.dashboard) say('dashboard', deployment.dashboardUrl);
+  const { scanner, workers, dashboard } = deployment;
+  const processOf = (app: DemoApp): string => `process ${app.pid}`.padEnd(18);
+  say(scanner.name, processOf(scanner), 'lists the server and adds one job per new file');
+  for (const worker of workers)
+    say(worker.name, processOf(worker), `${SLOTS} files at a time, one transaction per file`);
+  if (dashboard) say(dashboard.name, processOf(dashboard), deployment.dashboardUrl);
   board.say(`  Logs: ${path.relative(process.cwd(), path.dirname(deployment.scanner.logFile))}/*.log`);
+}
+
+/** A setting in the user's shell would win over the demo's own. The parts have read the addresses in it by now. */
+function clearSettings(): void {
+  for (const name of Object.keys(SETTINGS)) {
+    delete process.env[name];
+    delete process.env[`${name}_FILE`];
+  }
 }
 
 /** Watches until every file is committed in the ledger, and kills a worker in between. */
 async function ingest(deployment: Deployment, ledger: LedgerWatch, upload: Upload): Promise<void> {
-  board.heading('Ingesting');
+  board.heading('Ingesting, as soon as the files have not changed for a second');
   const told = (line: string): void => board.say(`  ${board.styled('yellow', line)}`);
   const killer = new KillAWorker(deployment.workers, ledger, upload, SLOTS, told);
   let takeoverTold = false;
@@ -112,18 +120,20 @@ async function ingest(deployment: Deployment, ledger: LedgerWatch, upload: Uploa
     }
     const done = ledger.committedFiles >= upload.files.length;
     const { waiting, delayed, active, failed } = await deployment.queue.counts();
-    board.progress(
-      {
-        files: ledger.committedFiles,
-        filesTotal: upload.files.length,
-        rows: ledger.rows,
-        rowsPerSecond: ledger.rowsPerSecond,
-        waiting: waiting + delayed,
-        active,
-        failed,
-      },
-      done,
-    );
+    const begun = ledger.committedFiles + waiting + delayed + active + failed > 0;
+    if (begun)
+      board.progress(
+        {
+          files: ledger.committedFiles,
+          filesTotal: upload.files.length,
+          rows: ledger.rows,
+          rowsPerSecond: ledger.rowsPerSecond,
+          waiting: waiting + delayed,
+          active,
+          failed,
+        },
+        done,
+      );
     if (done) break;
     const dead = [deployment.scanner, ...deployment.workers].find(
       (app) => !app.isRunning && !killer.isExpectedDown(app),
@@ -167,7 +177,7 @@ async function closingAudit(deployment: Deployment, ledger: LedgerWatch, upload:
   const invisible = inLog - messages;
   if (invisible > 0)
     board.say(
-      `  The log holds ${count(invisible)} more records, of the killed attempt; no read_committed consumer sees them.`,
+      `  The log holds ${count(invisible)} more records, of killed attempts; no read_committed consumer sees them.`,
     );
   board.say(
     `  ${count(rows)} rows in ${seconds(ledger.durationMs)}, the kill included: ${count((rows * 1000) / ledger.durationMs)} records/s.`,
@@ -183,7 +193,7 @@ async function closingAudit(deployment: Deployment, ledger: LedgerWatch, upload:
 /** Leaves the user with everything running, until a signal comes. */
 async function keepRunning(deployment: Deployment): Promise<void> {
   board.heading('Everything goes on running until Ctrl-C. To use it from another shell:');
-  for (const [name, value] of Object.entries(deployment.env))
+  for (const [name, value] of Object.entries({ ...deployment.env, ...printedMark(deployment.env) }))
     board.say(`export ${name}='${value.replaceAll("'", `'\\''`)}'`);
   const { promise, resolve } = Promise.withResolvers<void>();
   release = resolve;
@@ -212,6 +222,7 @@ function onSignal(signal: keyof typeof SIGNALS): void {
   leaving = true;
   board.say();
   board.say('  Stopping everything.');
+  board.end();
   void parts.stop().finally(() => process.exit(SIGNALS[signal]));
 }
 

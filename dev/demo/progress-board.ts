@@ -26,6 +26,7 @@ const CLEAR_LINE = '\r\x1b[2K';
 export class ProgressBoard {
   readonly #out: NodeJS.WriteStream;
   #drawn = false;
+  #ended = false;
   #shownAt = 0;
   #shown = 0;
 
@@ -33,8 +34,14 @@ export class ProgressBoard {
     this.#out = out;
   }
 
+  /** Nothing is shown from now on. */
+  end(): void {
+    this.#ended = true;
+  }
+
   /** A line that stays. */
   say(line = ''): void {
+    if (this.#ended) return;
     this.#clear();
     this.#out.write(`${line}\n`);
   }
@@ -53,7 +60,7 @@ export class ProgressBoard {
   /** Shows the progress when it is time for it; `last` shows it in any case, and for good. */
   progress(now: Progress, last = false): void {
     const every = this.#out.isTTY ? REDRAW_EVERY_MS : LINE_EVERY_MS * (this.#shown < LINES_BEFORE_SLOWER ? 1 : SLOWER);
-    if (!last && Date.now() - this.#shownAt < every) return;
+    if (this.#ended || (!last && Date.now() - this.#shownAt < every)) return;
     this.#shownAt = Date.now();
     this.#shown += 1;
     const text = progressText(now);

@@ -32,7 +32,7 @@ const LARGE_ROWS = 300_000;
 const LARGE_ROWS_PER_ORDINARY_ROW = 6;
 
 /** In every so-manyth file a row that ends too soon, so that there are rejects to account for. */
-const DAMAGED_EVERY = 10;
+const DAMAGED_EVERY = 9;
 const DAMAGED_ROW = Buffer.from('+27821234567,1523\r\n');
 
 /** Generates the files of the demo and puts them on the SFTP server, where they wait for a scanner. */
