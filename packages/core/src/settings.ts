@@ -34,6 +34,20 @@ const hostKey = z
     'must be the fingerprint that "ssh-keygen -lf" prints (SHA256:...), several with commas, or "any" to check nothing',
   );
 const afterIngest = z.string().regex(/^(?:keep|delete|move:\/.+)$/, 'must be keep, delete or move:/DIR');
+const loginName = z.string().regex(/^[^\p{C}]{1,64}$/u, 'must be 1 to 64 printable characters');
+const loginPassword = z.string().min(8, 'must have at least 8 characters');
+const watchList = z
+  .string()
+  .transform((value) =>
+    value.split(',').map((part) => {
+      const [, name = '', url = ''] = /^\s*([A-Za-z0-9._-]+)=(https?:\/\/[^\s/?#@]+)\/?\s*$/.exec(part) ?? [];
+      return { name, url };
+    }),
+  )
+  .refine(
+    (list) => list.every(({ url }) => URL.canParse(url)),
+    'must be NAME=http://HOST:PORT,NAME=http://HOST:PORT,...',
+  );
 const redisUrl = z.string().regex(/^rediss?:\/\/\S+$/, 'must be redis://host:port or rediss://host:port');
 
 /** Keeps each entry's own type while they are listed as one table. */
@@ -168,6 +182,23 @@ export const SETTINGS = {
     about: '`keep`, `delete`, or `move:/DIR` (a directory outside SFTP_REMOTE_PATH)',
   }),
   DASHBOARD_PORT: setting({ schema: anyPort, default: '3000', about: 'of the dashboard' }),
+  DASHBOARD_USER: setting({ schema: loginName, default: 'operator', about: 'who may look, retry and pause' }),
+  DASHBOARD_PASSWORD: setting({
+    schema: loginPassword,
+    secret: true,
+    about: 'password of that user; when it is not set, a random one is printed at each start',
+  }),
+  DASHBOARD_READONLY_USER: setting({ schema: loginName, about: 'a second user, who may only look' }),
+  DASHBOARD_READONLY_PASSWORD: setting({ schema: loginPassword, secret: true, about: 'password of the second user' }),
+  DASHBOARD_PROXIES: setting({
+    schema: count.refine((value) => value <= 10, 'must be 0 to 10'),
+    default: '0',
+    about: 'reverse proxies in front of the dashboard, whose X-Forwarded-For and X-Forwarded-Proto are believed',
+  }),
+  DASHBOARD_WATCH: setting({
+    schema: watchList,
+    about: 'apps whose /readyz the dashboard shows: `scanner=http://scanner:9464,worker=http://worker:9464`',
+  }),
   METRICS_PORT: setting({
     schema: anyPort,
     default: '9464',
