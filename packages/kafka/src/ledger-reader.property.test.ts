@@ -11,6 +11,8 @@ const PRODUCERS = [0, 1, 2, 3] as const;
 type Step =
   | { readonly kind: 'write'; readonly producer: number; readonly file: string; readonly readable: boolean }
   | { readonly kind: 'commit' | 'abort'; readonly producer: number }
+  /** Every open transaction ends: those of the producers named aborted, the others committed. */
+  | { readonly kind: 'settle'; readonly aborted: readonly number[] }
   | { readonly kind: 'plain'; readonly file: string }
   | { readonly kind: 'hole'; readonly offsets: number };
 
@@ -27,10 +29,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 8, arbitrary: fc.record({ kind: fc.constantFrom('commit' as const, 'abort' as const), producer }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('settle' as const), aborted: fc.subarray([...PRODUCERS]) }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('plain' as const), file }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('hole' as const), offsets: fc.integer({ min: 1, max: 3 }) }) },
 );
-const steps = fc.array(step, { maxLength: 40 });
+const steps = fc.array(step, { maxLength: 40, size: 'max' });
 const answerMaxBytes = fc.constantFrom(1, 700, 1_500, 4_000, Number.MAX_SAFE_INTEGER);
 
 /** What is known of a record by somebody who was told everything that happened. */
@@ -95,16 +101,22 @@ class World {
         this.log.hole(one.offsets);
         return;
       case 'commit':
-      case 'abort': {
-        const written = this.open.get(one.producer);
-        if (!written) return;
-        this.open.delete(one.producer);
-        const marker = this.log[one.kind](one.producer);
-        for (const known of written)
-          if (one.kind === 'commit') known.committedAt = marker;
-          else known.aborted = true;
-      }
+      case 'abort':
+        this.end(one.producer, one.kind);
+        return;
+      case 'settle':
+        for (const producer of PRODUCERS) this.end(producer, one.aborted.includes(producer) ? 'abort' : 'commit');
     }
+  }
+
+  private end(producer: number, how: 'commit' | 'abort'): void {
+    const written = this.open.get(producer);
+    if (!written) return;
+    this.open.delete(producer);
+    const marker = this.log[how](producer);
+    for (const known of written)
+      if (how === 'commit') known.committedAt = marker;
+      else known.aborted = true;
   }
 }
 

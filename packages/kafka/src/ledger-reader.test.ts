@@ -126,6 +126,17 @@ describe('the tail of one file', () => {
     expect(await newestOf(log)).toBe(kept);
   });
 
+  it('leaves out what a transaction writes behind the abort of another one', async () => {
+    const log = new LedgerLog();
+    log.append(A, ours(1));
+    log.append(X, other());
+    log.abort(X);
+    log.append(A, ours(2));
+    log.abort(A);
+    expect(await newestOf(log)).toBeUndefined();
+    expect(entriesOf(await collect(log))).toEqual([]);
+  });
+
   it('is right whatever the order of the list of aborted transactions', async () => {
     const log = new LedgerLog();
     // enough of them that the fake's order, which follows no rule, differs from the log's
@@ -463,6 +474,9 @@ describe('meeting yourself', () => {
     expect(await codeOf(reader.meetYourself(OURS, 0n, new Map(), own(1)))).toBe('ledger-moved');
     expect(await codeOf(reader.meetYourself(OURS, 5n, new Map(), own(9)))).toBe('ledger-moved');
     expect(await codeOf(reader.meetYourself(OURS, 1n, new Map(), own(0)))).toBe('ledger-moved');
+    log.append(C, ours(2));
+    expect(await codeOf(reader.meetYourself(OURS, 0n, new Map(), own(0)))).toBe('ledger-moved');
+    expect(await codeOf(reader.meetYourself(OURS, 0n, new Map(), own(1)))).toBe('no error');
   });
 });
 
@@ -510,9 +524,18 @@ describe('reading what is decided of all files', () => {
     log.append(X, other());
     log.append(A, ours(2));
     log.commit(A);
-    const stretches = await collect(log);
-    expect(entriesOf(stretches)).toEqual([[0, OURS]]);
-    expect(stretches.at(-1)?.position).toBe(2n);
+    for (const ignoresIsolation of [false, true]) {
+      log.ignoresIsolation = ignoresIsolation;
+      const stretches = await collect(log);
+      expect(entriesOf(stretches)).toEqual([[0, OURS]]);
+      expect(stretches.at(-1)?.position).toBe(2n);
+    }
+  });
+
+  it('begins within a batch', async () => {
+    const log = new LedgerLog();
+    log.appendPlain(other(), ours(), aLedgerRecord({ file: 'third.csv' }));
+    expect(entriesOf(await collect(log, 1)).map(([offset]) => offset)).toEqual([1, 2]);
   });
 
   it('hides what was aborted', async () => {

@@ -33,6 +33,8 @@ export class LedgerLog implements LogSource {
   /** Below the end of the log while replicas are behind. */
   highWatermark: number | undefined;
   startOffset = 0;
+  /** A broker that answers read_committed with records beyond the last stable offset, too. */
+  ignoresIsolation = false;
   /** Called before each Fetch, with its number from 1. */
   onFetch: (count: number) => void = () => undefined;
   readonly fetches: { readonly offset: number; readonly committed: boolean }[] = [];
@@ -126,7 +128,7 @@ export class LedgerLog implements LogSource {
     this.fetches.push({ offset, committed });
     this.onFetch(this.fetches.length);
     const outOfRange = offset > this.next || offset < this.startOffset;
-    const end = committed ? this.lastStableOffset : (this.highWatermark ?? this.next);
+    const end = committed && !this.ignoresIsolation ? this.lastStableOffset : (this.highWatermark ?? this.next);
     const visible = outOfRange
       ? []
       : this.batches.filter(({ base, last, bytes }) => bytes && last >= offset && base < end);
