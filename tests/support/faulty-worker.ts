@@ -30,6 +30,6 @@ const worker = new WorkerProcess(
     if (action === 'kill') await new Promise(() => undefined);
   },
 );
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => worker.stop(signal));
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => worker.stop(signal));
 await worker.run();
 process.exit(0);

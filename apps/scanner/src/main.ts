@@ -13,7 +13,8 @@ try {
   const config = scannerConfig(withSecretFiles(process.env, readFile), readFile);
   const log = createLogger({ app: 'scanner', level: config.logLevel, pretty: process.stdout.isTTY });
   const scanner = new ScannerProcess(config, log);
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => scanner.stop(signal));
+  // `on`, not `once`: a terminal and a package manager both pass Ctrl-C on, and the second one must not kill
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => scanner.stop(signal));
   process.on('unhandledRejection', (error) => {
     log.fatal({ err: error }, 'unhandled rejection: leaving');
     process.exit(1);

@@ -3,10 +3,10 @@ import type { Feed } from '@cdr/core/feeds';
 import { claimedFiles, selectFiles, type SelectionCounts } from '@cdr/core/select-files';
 import type { SettlingFiles } from '@cdr/core/settling';
 import type { LedgerReader } from '@cdr/kafka/ledger-reader';
+import { catchUpProjection, type CatchUp } from '@cdr/ledger/catch-up-projection';
 import type { EnqueueResult, IngestQueue } from '@cdr/queue/ingest-queue';
 import type { LedgerIdentity, LedgerProjection } from '@cdr/queue/ledger-projection';
 import type { SftpPool } from '@cdr/sftp/sftp-pool';
-import { catchUpProjection, type CatchUp } from './catch-up.ts';
 
 export interface ScanParts {
   readonly sftp: SftpPool;

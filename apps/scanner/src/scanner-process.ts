@@ -33,6 +33,7 @@ export class ScannerProcess {
 
   /** Asks the scanner to leave; `run` resolves when it has. */
   stop(why: string): void {
+    if (this.stopping.signal.aborted) return;
     this.log.info({ why }, 'scanner stopping');
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), LEAVE_WITHIN_MS).unref();
     this.stopping.abort();

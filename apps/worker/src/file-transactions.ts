@@ -3,10 +3,10 @@ import type { Feed } from '@cdr/core/feeds';
 import { LEDGER_VERSION, type FileIdentity, type LedgerRecord, type OffsetRange } from '@cdr/core/ledger-record';
 import type { AttemptPlan } from '@cdr/core/plan-attempt';
 import { tooManyRejects } from '@cdr/core/reject-ratio';
-import type { Undecided } from '@cdr/kafka/ledger-reader';
 import type { TransactionalWriter } from '@cdr/kafka/transactional-writer';
+import type { LedgerAnswer } from '@cdr/ledger/ask-ledger';
+import { commitEntry, type Heard } from '@cdr/ledger/commit-entry';
 import type { HeldJob } from '@cdr/queue/ingest-slot';
-import type { LedgerAnswer } from './ask-ledger.ts';
 import type { AttemptParts } from './ingest-file.ts';
 
 /** Counts of this attempt so far, and the checkpoint they belong to. */
@@ -31,8 +31,7 @@ export class FileTransactions {
   private readonly previous: LedgerRecord | undefined;
   private readonly generation: number;
   private readonly startedAt = new Date().toISOString();
-  private readTo: bigint;
-  private undecided: Undecided;
+  private heard: Heard;
   private ranges: OffsetRange[];
   private committed: LedgerRecord | undefined;
   private last = { rows: 0, rejects: 0 };
@@ -52,8 +51,7 @@ export class FileTransactions {
     this.previous = answer.entry?.record;
     this.base = plan.kind === 'from-start' ? undefined : plan.base;
     this.generation = plan.generation;
-    this.readTo = answer.readTo;
-    this.undecided = answer.undecided;
+    this.heard = answer;
     this.ranges = (this.base?.ranges ?? []).map((range) => ({
       // the record's own producer is about to change: say whose batches the older ranges are
       ...range,
@@ -153,25 +151,15 @@ export class FileTransactions {
 
   /** Steps 7 and 8, and the projection of step 9. */
   private async commitRecord(record: LedgerRecord): Promise<{ retried: boolean }> {
-    const { producerId, epoch } = this.writer;
-    const { announce, ledgerReader, metrics, projection } = this.parts;
+    const { announce, metrics } = this.parts;
     await announce('before-ledger', record.file);
-    const offset = await this.writer.ledger(record);
-    await announce('after-ledger', record.file);
-    // Until we meet ourselves: a decided record of this file in between means that step 3 was told an old story.
-    await ledgerReader.meetYourself(record.file, this.readTo, this.undecided, { offset, producerId, epoch });
-    await announce('before-commit', record.file);
-    const openedAt = this.writer.openedAt;
-    const result = await this.writer.commit();
-    if (openedAt !== undefined) metrics.transactionSeconds.observe((performance.now() - openedAt) / 1000);
-    await announce('committed', record.file);
-    this.readTo = offset + 1n;
-    this.undecided = new Map();
+    const { offset, retried, openMs } = await commitEntry(record, this.heard, this.writer, this.parts, (point) =>
+      announce(point, record.file),
+    );
+    metrics.transactionSeconds.observe(openMs / 1000);
+    this.heard = { readTo: offset + 1n, undecided: new Map() };
     this.committed = record;
-    // Redis being away takes nothing back: the next scan reads the topic
-    await projection.put({ offset, record }).catch(() => undefined);
-    await announce('projected', record.file);
-    return result;
+    return { retried };
   }
 
   private requireBase(): LedgerRecord {

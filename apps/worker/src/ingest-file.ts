@@ -5,29 +5,23 @@ import type { IngestJob } from '@cdr/core/ingest-job';
 import type { FileIdentity, LedgerRecord } from '@cdr/core/ledger-record';
 import { planAttempt } from '@cdr/core/plan-attempt';
 import { transactionalIdOf } from '@cdr/core/transactional-id';
-import type { LedgerReader } from '@cdr/kafka/ledger-reader';
-import type { TransactionalWriter, TransactionalWriters } from '@cdr/kafka/transactional-writer';
+import type { TransactionalWriter } from '@cdr/kafka/transactional-writer';
+import { askLedger, type LedgerAnswer } from '@cdr/ledger/ask-ledger';
+import type { LedgerParts } from '@cdr/ledger/ledger-parts';
 import type { HeldJob } from '@cdr/queue/ingest-slot';
-import type { LedgerIdentity, LedgerProjection } from '@cdr/queue/ledger-projection';
 import { openReadWindow, type RemoteFileReader } from '@cdr/sftp/read-window';
 import type { SftpChannel } from '@cdr/sftp/sftp-channel';
 import type { SftpPool } from '@cdr/sftp/sftp-pool';
 import type { Announce } from './attempt-points.ts';
 import { afterIngest, type AfterIngestPolicy } from './after-ingest.ts';
-import { askLedger, type LedgerAnswer } from './ask-ledger.ts';
 import { FileTransactions } from './file-transactions.ts';
 import { streamFile } from './stream-file.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
 /** What every attempt of a process shares. */
-export interface AttemptParts {
+export interface AttemptParts extends LedgerParts {
   readonly feeds: readonly Feed[];
   readonly sftp: SftpPool;
-  readonly writers: TransactionalWriters;
-  readonly ledgerReader: LedgerReader;
-  readonly projection: LedgerProjection;
-  /** Asked at each attempt: the cluster id is known once connected. */
-  readonly ledger: () => LedgerIdentity;
   readonly settings: AttemptSettings;
   /** Aborted on shutdown, after the grace. */
   readonly shutdown: AbortSignal;

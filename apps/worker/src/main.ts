@@ -15,7 +15,8 @@ try {
   const config = workerConfig(withSecretFiles(process.env, readFile), workerName, readFile);
   const log = createLogger({ app: 'worker', level: config.logLevel, pretty: process.stdout.isTTY });
   const worker = new WorkerProcess(config, log);
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => worker.stop(signal));
+  // `on`, not `once`: a terminal and a package manager both pass Ctrl-C on, and the second one must not kill
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => worker.stop(signal));
   process.on('unhandledRejection', (error) => {
     log.fatal({ err: error }, 'unhandled rejection: leaving, so that another worker takes the files over');
     process.exit(1);
