@@ -19,6 +19,8 @@ import { uploadFiles, type Upload } from './upload-files.ts';
 const LOOK_EVERY_MS = 50;
 /** Without a commit for so long, something is wrong: it takes a dead worker's file seconds to be taken over. */
 const GIVE_UP_AFTER_MS = 60_000;
+/** While the files are settling there is nothing to show. */
+const QUIET_FOR_MS = 5_000;
 const AUDIT_DEADLINE_MS = 300_000;
 const SHOWN_PROBLEMS = 8;
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
@@ -120,7 +122,8 @@ async function ingest(deployment: Deployment, ledger: LedgerWatch, upload: Uploa
     }
     const done = ledger.committedFiles >= upload.files.length;
     const { waiting, delayed, active, failed } = await deployment.queue.counts();
-    const begun = ledger.committedFiles + waiting + delayed + active + failed > 0;
+    const begun =
+      ledger.committedFiles + waiting + delayed + active + failed > 0 || Date.now() - startedAt > QUIET_FOR_MS;
     if (begun)
       board.progress(
         {

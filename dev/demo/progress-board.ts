@@ -94,6 +94,6 @@ function progressText({ files, filesTotal, rows, rowsPerSecond, waiting, active,
     `${count(files).padStart(width)}/${count(filesTotal)} files`,
     `${count(rows).padStart(7)} rows`,
     `${count(rowsPerSecond).padStart(7)} records/s`,
-    `${waiting} waiting, ${active} active, ${failed} failed`,
+    `${count(waiting)} waiting, ${count(active)} active, ${count(failed)} failed`,
   ].join('   ');
 }
