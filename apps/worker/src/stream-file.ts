@@ -16,6 +16,8 @@ import type { AttemptParts } from './ingest-file.ts';
 const NO_BYTES = Buffer.alloc(0);
 const LF = 0x0a;
 const CR = 0x0d;
+/** Kafka and Redpanda take batches of 1 MiB unless told otherwise; a batch of one message needs some bytes more. */
+const MAX_MESSAGE_BYTES = 1_000_000;
 const PROGRESS_EVERY_MS = 1_000;
 
 type Outcome = 'ingested' | 'touched' | 'changed';
@@ -57,6 +59,7 @@ export async function streamFile(
     requiredColumns: feed.columns,
     keyColumn: feed.keyColumn,
     maxLineBytes: parts.settings.maxLineBytes,
+    maxMessageBytes: MAX_MESSAGE_BYTES,
     timestamp: () => ingestionTimestamp(performance.timeOrigin + performance.now()),
     startOffset: knownBytes,
     sink: {

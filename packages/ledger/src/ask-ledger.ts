@@ -1,0 +1,51 @@
+import { CdrError, errorCodeOf } from '@cdr/core/errors';
+import type { LedgerEntry } from '@cdr/core/ledger-record';
+import type { LedgerReader, Undecided } from '@cdr/kafka/ledger-reader';
+import { sameLedger, type LedgerIdentity, type LedgerProjection } from '@cdr/queue/ledger-projection';
+
+export interface LedgerAnswer {
+  readonly entry: LedgerEntry | undefined;
+  /** Everything below this offset was taken into account. */
+  readonly readTo: bigint;
+  /** Records of this file that a marker behind `readTo` may still decide. */
+  readonly undecided: Undecided;
+}
+
+/**
+ * What is true of a file, asked after the fence of its id: the projection's entry and position (one Redis command) and
+ * the topic's tail from that position, put together in memory. Never the other way round: an answer from before the fence
+ * may be overtaken. Throws `ledger-lost` when the topic ends before what the projection has already seen of it.
+ */
+export async function askLedger(
+  file: string,
+  projection: LedgerProjection,
+  reader: LedgerReader,
+  ledger: LedgerIdentity,
+): Promise<LedgerAnswer> {
+  const { entry: known, position } = await projection.ask(file);
+  // a projection of another cluster's or topic's ledger says nothing about this one
+  const ours = position !== undefined && sameLedger(position, ledger);
+  const from = ours ? position.offset : await reader.start();
+  try {
+    const tail = await reader.readTail(file, from);
+    // without a position, Redis was wiped and an entry can only come from a commit since
+    const candidate = known && (ours || position === undefined) && known.offset < tail.barrier ? known : undefined;
+    const entry = newer(candidate, tail.entry);
+    return { entry, readTo: tail.barrier, undecided: tail.undecided };
+  } catch (error) {
+    if (!ours || errorCodeOf(error) !== 'ledger-moved') throw error;
+    throw new CdrError(
+      'ledger-lost',
+      `ledger topic ${ledger.topic} ends before offset ${position.offset}, which it had reached`,
+      {
+        hint: 'Records of it were lost or the topic was made anew. Nothing is ingested until you decide: docs/operations.md.',
+        cause: error,
+      },
+    );
+  }
+}
+
+function newer(a: LedgerEntry | undefined, b: LedgerEntry | undefined): LedgerEntry | undefined {
+  if (!a || !b) return a ?? b;
+  return a.offset > b.offset ? a : b;
+}

@@ -1,0 +1,81 @@
+import { CdrError, errorCodeOf } from '@cdr/core/errors';
+import type { LedgerReader, UnreadableRecord } from '@cdr/kafka/ledger-reader';
+import {
+  ADVANCE_MAX_ENTRIES,
+  sameLedger,
+  type LedgerIdentity,
+  type LedgerProjection,
+  type ProjectionPosition,
+} from '@cdr/queue/ledger-projection';
+
+export interface CatchUp {
+  /** Records taken in. */
+  readonly records: number;
+  /** Why the projection was built anew, if it was. */
+  readonly rebuilt?: string;
+  readonly unreadable: readonly UnreadableRecord[];
+}
+
+/**
+ * Brings the projection up to the ledger's last stable offset. A wiped Redis, or one of another ledger, is rebuilt from
+ * the log's start; one that was rolled back goes on from its older position. When somebody else moved the position
+ * meanwhile, begins again from there. Throws `ledger-lost` when the topic ends before the position.
+ */
+export async function catchUpProjection(
+  projection: LedgerProjection,
+  reader: LedgerReader,
+  ledger: LedgerIdentity,
+): Promise<CatchUp> {
+  let records = 0;
+  let rebuilt: string | undefined;
+  const unreadable: UnreadableRecord[] = [];
+  for (;;) {
+    const stored = await projection.position();
+    let position: ProjectionPosition;
+    if (stored && sameLedger(stored, ledger)) position = stored;
+    else {
+      rebuilt = stored ? `Redis knew the ledger ${stored.topic} of cluster ${stored.clusterId}` : 'Redis knew nothing';
+      position = { ...ledger, offset: await reader.start() };
+      if (!(await projection.restart(stored, position))) continue;
+    }
+    const end = await readOn(projection, reader, position, (count, bad) => {
+      records += count;
+      unreadable.push(...bad);
+    });
+    if (end === 'caught-up') return { records, unreadable, ...(rebuilt ? { rebuilt } : {}) };
+  }
+}
+
+async function readOn(
+  projection: LedgerProjection,
+  reader: LedgerReader,
+  from: ProjectionPosition,
+  report: (records: number, unreadable: readonly UnreadableRecord[]) => void,
+): Promise<'caught-up' | 'overtaken'> {
+  let position = from;
+  try {
+    for await (const stretch of reader.readCommitted(from.offset)) {
+      const { entries } = stretch;
+      // entries in front of the last call's: the position moves only with it
+      const whole = Math.max(0, Math.ceil(entries.length / ADVANCE_MAX_ENTRIES) - 1) * ADVANCE_MAX_ENTRIES;
+      for (let i = 0; i < whole; i += ADVANCE_MAX_ENTRIES)
+        if (!(await projection.advance(position, position, entries.slice(i, i + ADVANCE_MAX_ENTRIES))))
+          return 'overtaken';
+      const next = { ...position, offset: stretch.position };
+      if (!(await projection.advance(position, next, entries.slice(whole)))) return 'overtaken';
+      report(entries.length, stretch.unreadable);
+      position = next;
+    }
+  } catch (error) {
+    if (errorCodeOf(error) !== 'ledger-moved') throw error;
+    throw new CdrError(
+      'ledger-lost',
+      `ledger topic ${from.topic} ends before offset ${position.offset}, which it had reached`,
+      {
+        hint: 'Records of it were lost or the topic was made anew. Nothing is enqueued until you decide: docs/operations.md.',
+        cause: error,
+      },
+    );
+  }
+  return 'caught-up';
+}
