@@ -1,9 +1,10 @@
 import { CdrError } from '@cdr/core/errors';
 import { parseLedgerRecord, type LedgerEntry } from '@cdr/core/ledger-record';
+import { AbortedFilter } from './aborted-filter.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
 import { BrokerError, OFFSET_OUT_OF_RANGE } from './kafka-errors.ts';
 import { readBatches, readMarker, readRecords, type FetchedBatch } from './record-batch-reader.ts';
-import { fetchPartition, type AbortedTransaction, type FetchedPartition, type TopicPartition } from './requests.ts';
+import { fetchPartition, type FetchedPartition, type TopicPartition } from './requests.ts';
 
 /** A record of the ledger that is not ours to understand: reported, and never overwritten blindly. */
 export interface UnreadableRecord {
@@ -210,32 +211,6 @@ class TailSearch {
       if (parsed.ok) yield { offset, record: parsed.record };
       else yield { file: this.key.toString('utf8'), offset, problem: parsed.problem };
     }
-  }
-}
-
-/**
- * Which batches of one read_committed answer belong to aborted transactions. The broker's list is not sorted, and a
- * producer may have aborted more than once within one answer.
- */
-class AbortedFilter {
-  private readonly upcoming: AbortedTransaction[];
-  private readonly active = new Set<bigint>();
-
-  constructor(aborted: readonly AbortedTransaction[]) {
-    this.upcoming = [...aborted].sort((a, b) =>
-      a.firstOffset < b.firstOffset ? -1 : a.firstOffset > b.firstOffset ? 1 : 0,
-    );
-  }
-
-  /** Batches in log order, markers too. True for a batch of an aborted transaction. */
-  drops(batch: FetchedBatch): boolean {
-    while (this.upcoming[0] && this.upcoming[0].firstOffset <= batch.lastOffset)
-      this.active.add((this.upcoming.shift() as AbortedTransaction).producerId);
-    if (batch.control) {
-      if (readMarker(batch) === 'abort') this.active.delete(batch.producerId);
-      return true;
-    }
-    return batch.transactional && this.active.has(batch.producerId);
   }
 }
 

@@ -62,20 +62,44 @@ export async function ensureTopics(kafka: KafkaSettings, settings: TopicSettings
   });
 }
 
-/** Reports on the topics without creating any. A missing one is `kafka-topic`. */
-export async function inspectTopics(kafka: KafkaSettings, settings: TopicSettings): Promise<TopicReport[]> {
+/** A topic's report, or why there is none: it is missing, or the ingester refuses to work with it. */
+export type TopicFinding = TopicPlan & { readonly found: TopicReport | CdrError };
+
+/** Looks at the topics one by one without creating any. Throws CdrError when the cluster cannot be asked. */
+export async function inspectTopics(kafka: KafkaSettings, settings: TopicSettings): Promise<TopicFinding[]> {
   return withAdmin(kafka, async (admin) => {
     const existing = new Set(await admin.listTopics());
     return Promise.all(
-      planTopics(settings).map((plan) => {
+      planTopics(settings).map(async (plan) => {
         if (!existing.has(plan.topic))
-          throw new CdrError('kafka-topic', `topic ${plan.topic} does not exist`, {
-            hint: 'Create it with: cdr topics',
-          });
-        return inspect(admin, plan, false);
+          return {
+            ...plan,
+            found: new CdrError('kafka-topic', `topic ${plan.topic} does not exist`, {
+              hint: 'Create it with: cdr topics',
+            }),
+          };
+        try {
+          return { ...plan, found: await inspect(admin, plan, false) };
+        } catch (error) {
+          return { ...plan, found: toCdrError(`topic ${plan.topic}`, innermost(error)) };
+        }
       }),
     );
   });
+}
+
+/** Deletes topics for good, those that exist. For scratch topics; nothing here deletes a deployment's own. */
+export async function deleteTopics(kafka: KafkaSettings, topics: readonly string[]): Promise<void> {
+  await withAdmin(kafka, async (admin) => {
+    const existing = new Set(await admin.listTopics());
+    const there = topics.filter((topic) => existing.has(topic));
+    if (there.length > 0) await admin.deleteTopics({ topics: there });
+  });
+}
+
+/** How many brokers are up. Throws CdrError when none answers. */
+export async function countBrokers(kafka: KafkaSettings): Promise<number> {
+  return withAdmin(kafka, async (admin) => (await admin.describeCluster()).brokers.length);
 }
 
 /** Pure: what a topic's settings break or weaken. `refuse` is a reason not to work with it at all. */

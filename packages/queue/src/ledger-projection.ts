@@ -21,6 +21,7 @@ const positionSchema = z.object({ clusterId: z.string(), topic: z.string(), offs
 const POSITION_FIELD = '';
 /** Entries of one script call; larger ones would block Redis. */
 export const ADVANCE_MAX_ENTRIES = 500;
+const SCAN_COUNT = 500;
 
 /** An entry is only ever replaced by one with a higher ledger offset. */
 const PUT_HIGHER = `
@@ -111,6 +112,26 @@ export class LedgerProjection {
   /** Takes in one decided record; ignored when the projection has a later one. */
   async put({ offset, record }: LedgerEntry): Promise<void> {
     await this.script(PUT_SCRIPT, [record.file, offset.toString(), JSON.stringify(record)]);
+  }
+
+  /** Everything it knows, in any order, a file at most once. Files that come or go meanwhile may be missing. */
+  async *entries(): AsyncGenerator<LedgerEntry> {
+    const seen = new Set<string>();
+    let cursor = '0';
+    do {
+      const [next, fields] = await redisCall('reading the projection', () =>
+        this.redis.hscan(this.key, cursor, 'COUNT', SCAN_COUNT),
+      );
+      cursor = next;
+      for (let i = 0; i < fields.length; i += 2) {
+        const file = fields[i] as string;
+        // HSCAN may show a field twice
+        if (file === POSITION_FIELD || seen.has(file)) continue;
+        seen.add(file);
+        const entry = parseEntry(fields[i + 1]);
+        if (entry) yield entry;
+      }
+    } while (cursor !== '0');
   }
 
   /** How many files it knows. */

@@ -81,6 +81,14 @@ function redisErrorCode(error: Error): ErrorCode {
     : 'unexpected';
 }
 
+/** The server's clock minus ours, in ms; the half of a round trip that is left in it is not. */
+export async function redisClockOffsetMs(redis: Redis): Promise<number> {
+  const askedAt = Date.now();
+  const [seconds, micros] = await redisCall('asking Redis for its time', () => redis.time());
+  const answeredAt = Date.now();
+  return Number(seconds) * 1000 + Math.round(Number(micros) / 1000) - (askedAt + answeredAt) / 2;
+}
+
 /** What a server must be set to, or jobs and the projection are lost without anybody noticing. Empty when all is well. */
 export async function redisWarnings(redis: Redis): Promise<string[]> {
   const info = await redisCall('reading the settings of Redis', () => redis.info('persistence', 'memory'));

@@ -35,6 +35,11 @@ export class ScanLease {
     });
   }
 
+  /** True while any scanner holds it, which it does from one scan to the next. */
+  async isHeld(): Promise<boolean> {
+    return redisCall('looking at the scan lease', async () => (await this.redis.exists(this.key)) === 1);
+  }
+
   /** Lets another scanner begin at once. */
   async release(): Promise<void> {
     await redisCall('releasing the scan lease', () => this.redis.eval(RELEASE_SCRIPT, 1, this.key, this.holder));
