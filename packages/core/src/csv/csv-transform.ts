@@ -36,6 +36,8 @@ export interface CsvTransformOptions {
    * `line-too-long` if that alone is longer, else `bad-quote`, as a record of many lines is most likely an open quote.
    */
   readonly maxLineBytes: number;
+  /** A record whose message (key and value) would be longer than this many bytes is a reject, too: no broker takes it. */
+  readonly maxMessageBytes: number;
   /** `_ingestion_timestamp` of the rows of one push; called once per push. */
   readonly timestamp: () => string;
   readonly sink: CsvSink;

@@ -226,6 +226,21 @@ describe('long lines', () => {
     },
   );
 
+  it('with a message that no broker takes are rejects, and their neighbours are not', () => {
+    const plain = 'x'.repeat(2000);
+    const escaped = '\\'.repeat(1000);
+    const quoted = `"${'""'.repeat(1000)}"`;
+    const lines = ['a,b', '1,2', `3,${plain}`, '4,5', `6,${escaped}`, `7,${quoted}`, '8,9'];
+    const run = transformFile(Buffer.from(`${lines.join('\n')}\n`), { maxMessageBytes: 1500 });
+    expect(run.messages.map(({ key }) => key)).toEqual(['1', '4', '8']);
+    expect(run.rejects.map(({ line, code }) => `${line} ${code}`)).toEqual([
+      '3 line-too-long',
+      '5 line-too-long',
+      '6 line-too-long',
+    ]);
+    expect(run.rejects[0]?.reason).toMatch(/^a message of 2\d\d\d bytes, at most 1500 fit$/);
+  });
+
   it('are no row before their end, and are skipped without being kept', () => {
     const transform = createCsvTransform({
       sourceFile: 'cdr.csv',
@@ -233,6 +248,7 @@ describe('long lines', () => {
       requiredColumns: ['a'],
       keyColumn: 'a',
       maxLineBytes: 100_000,
+      maxMessageBytes: 1_000_000,
       timestamp: () => 'now',
       sink: { messages: () => undefined, reject: () => undefined },
     });

@@ -12,7 +12,7 @@ import { QuotedRun } from './quoted-run.ts';
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 
-/** The fast CSV step: CsvTransform says what it promises, DESIGN.md section 6 why it works on bytes. */
+/** The fast CSV step: CsvTransform says what it promises, docs/adr/0005-csv-in-bytes.md why it works on bytes. */
 export function createCsvTransform(options: CsvTransformOptions): CsvTransform {
   return new FusedTransform(options);
 }
@@ -119,7 +119,7 @@ class FusedTransform implements CsvTransform {
     if (length > 0) {
       const isPlain = this.#linesAreUtf8 && length <= this.#options.maxLineBytes;
       if (!isPlain || !block.appendLine(data, position, contentEnd)) return this.#readOddRow(block);
-      this.messages++;
+      this.#countMessage(block, data, position, contentEnd);
     }
     window.finishLine();
     return true;
@@ -135,7 +135,7 @@ class FusedTransform implements CsvTransform {
     if (line.length > maxLineBytes) this.#reject('line-too-long', `longer than ${maxLineBytes} bytes`, line);
     else if (line.includes(QUOTE)) return this.#readQuotedRecord(block, line);
     else if (!isUtf8(line)) this.#reject('bad-utf8', 'bytes that are not UTF-8', line);
-    else if (block.appendLine(data, position, contentEnd)) this.messages++;
+    else if (block.appendLine(data, position, contentEnd)) this.#countMessage(block, data, position, contentEnd);
     else this.#rejectFieldCount(countCommas(line) + 1, line);
     window.finishLine();
     return true;
@@ -155,13 +155,25 @@ class FusedTransform implements CsvTransform {
       if (fields === undefined) return this.#rejectFirstLine('not CSV', line);
       if (fields.length === this.#columnCount) {
         block.appendFields(fields, record.length);
-        this.messages++;
+        this.#countMessage(block, record, 0, record.length);
       } else {
         this.#rejectFieldCount(fields.length, record);
       }
     }
     window.finish(found.next);
     return true;
+  }
+
+  /** The message that was just appended goes out, unless no broker would take it. */
+  #countMessage(block: FilledBlock, data: Buffer, start: number, end: number): void {
+    const { maxMessageBytes } = this.#options;
+    const bytes = block.lastMessageBytes;
+    if (bytes <= maxMessageBytes) {
+      this.messages++;
+      return;
+    }
+    block.dropLast();
+    this.#reject('line-too-long', `a message of ${bytes} bytes, at most ${maxMessageBytes} fit`, data.subarray(start, end));
   }
 
   /** Whoever forgot a quote must not swallow the rows behind it: reading goes on at the next physical line. */

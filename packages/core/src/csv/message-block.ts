@@ -150,6 +150,19 @@ export class FilledBlock implements MessageBlock {
     this.#finish(at, this.#keysFrom, keyEnd);
   }
 
+  /** Bytes of the value and the key that were appended last. */
+  get lastMessageBytes(): number {
+    const last = this.count - 1;
+    const valueStart = last > 0 ? this.valueEnds[last - 1]! : 0;
+    return this.valueEnds[last]! - valueStart + this.keyEnds[last]! - this.keyStarts[last]!;
+  }
+
+  /** Takes back what was appended last. */
+  dropLast(): void {
+    this.count--;
+    this.#used = this.count > 0 ? this.valueEnds[this.count - 1]! : 0;
+  }
+
   /** Hands what waits to the sink. */
   flush(): void {
     if (this.count > 0) this.#sink.messages(this);

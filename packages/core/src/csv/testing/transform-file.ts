@@ -52,6 +52,7 @@ export function transformFile(file: Buffer, { chunkSizes, budgets = [Infinity], 
     requiredColumns: ['a'],
     keyColumn: 'a',
     maxLineBytes: 1024 * 1024,
+    maxMessageBytes: 10 * 1024 * 1024,
     timestamp: () => `t${++timestamps}`,
     sink: {
       messages(block) {
