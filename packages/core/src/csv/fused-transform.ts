@@ -173,7 +173,11 @@ class FusedTransform implements CsvTransform {
       return;
     }
     block.dropLast();
-    this.#reject('line-too-long', `a message of ${bytes} bytes, at most ${maxMessageBytes} fit`, data.subarray(start, end));
+    this.#reject(
+      'line-too-long',
+      `a message of ${bytes} bytes, at most ${maxMessageBytes} fit`,
+      data.subarray(start, end),
+    );
   }
 
   /** Whoever forgot a quote must not swallow the rows behind it: reading goes on at the next physical line. */
