@@ -54,12 +54,13 @@ export function* readRecords(batch: FetchedBatch): Generator<FetchedRecord> {
   if (batch.codec !== 0) throw new Error(`record batch at offset ${batch.baseOffset} is compressed`);
   const bytes = batch.payload;
   let at = 0;
+  const tooShort = (): Error => new Error(`record batch at offset ${batch.baseOffset} ends within a record`);
   const varint = (): number => {
     let value = 0;
     let factor = 1;
     for (;;) {
       const byte = bytes[at++];
-      if (byte === undefined) throw new Error(`record batch at offset ${batch.baseOffset} ends within a record`);
+      if (byte === undefined) throw tooShort();
       value += (byte & 0x7f) * factor;
       if (byte < 0x80) break;
       factor *= 128;
@@ -70,6 +71,7 @@ export function* readRecords(batch: FetchedBatch): Generator<FetchedRecord> {
     const length = varint();
     if (length < 0) return null;
     at += length;
+    if (at > bytes.length) throw tooShort();
     return bytes.subarray(at - length, at);
   };
   for (let i = 0; i < batch.count; i++) {

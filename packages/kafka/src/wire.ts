@@ -99,19 +99,12 @@ export class WireReader {
   /** A string; a null string is empty here, since nothing that we read tells them apart. */
   string(): string {
     const length = this.int16();
-    if (length < 0) return '';
-    const value = this.bytes.toString('utf8', this.at, this.at + length);
-    this.at += length;
-    return value;
+    return this.take(Math.max(0, length)).toString('utf8');
   }
 
   /** A view of the next bytes; a null value is empty. */
   bytesWithLength(): Buffer {
-    const length = this.int32();
-    if (length <= 0) return this.bytes.subarray(this.at, this.at);
-    const value = this.bytes.subarray(this.at, this.at + length);
-    this.at += length;
-    return value;
+    return this.take(Math.max(0, this.int32()));
   }
 
   array<T>(read: (reader: this) => T): T[] {
@@ -119,5 +112,13 @@ export class WireReader {
     const items: T[] = [];
     for (let i = 0; i < count; i++) items.push(read(this));
     return items;
+  }
+
+  private take(length: number): Buffer {
+    const end = this.at + length;
+    if (end > this.bytes.length) throw new RangeError(`${length} bytes at ${this.at} of ${this.bytes.length}`);
+    const value = this.bytes.subarray(this.at, end);
+    this.at = end;
+    return value;
   }
 }
