@@ -65,9 +65,9 @@ export class OwnProcess {
       try {
         return await answers();
       } catch (error) {
-        // Two looks: a program that just gives itself a title has no command line for a moment.
+        // Several looks: a program that is being executed, or gives itself a title, has no command line for a moment.
         timesGone = this.pid === undefined ? timesGone + 1 : 0;
-        if (timesGone === 2) throw new Error(`${name} ended at its start.\n${this.logTail()}`, { cause: error });
+        if (timesGone === 8) throw new Error(`${name} ended at its start.\n${this.logTail()}`, { cause: error });
         if (Date.now() > deadline) {
           throw new Error(`${name} did not answer within ${deadlineMs} ms.\n${this.logTail()}`, { cause: error });
         }

@@ -7,6 +7,7 @@ import { planAttempt } from '@cdr/core/plan-attempt';
 import { transactionalIdOf } from '@cdr/core/transactional-id';
 import type { TransactionalWriter } from '@cdr/kafka/transactional-writer';
 import { askLedger, type LedgerAnswer } from '@cdr/ledger/ask-ledger';
+import type { KeepUp } from '@cdr/ledger/keep-up';
 import type { LedgerParts } from '@cdr/ledger/ledger-parts';
 import type { HeldJob } from '@cdr/queue/ingest-slot';
 import { openReadWindow, type RemoteFileReader } from '@cdr/sftp/read-window';
@@ -22,6 +23,7 @@ import type { WorkerMetrics } from './worker-metrics.ts';
 export interface AttemptParts extends LedgerParts {
   readonly feeds: readonly Feed[];
   readonly sftp: SftpPool;
+  readonly keepUp: KeepUp;
   readonly settings: AttemptSettings;
   /** Aborted on shutdown, after the grace. */
   readonly shutdown: AbortSignal;
@@ -74,6 +76,7 @@ export async function ingestFile(job: HeldJob, parts: AttemptParts): Promise<Att
     await parts.announce('fenced', file);
     // 3 Ask the ledger, never before the fence.
     const answer = await askLedger(file, parts.projection, parts.ledgerReader, ledger);
+    parts.keepUp.behindBy(answer.behindBy);
     await parts.announce('asked', file);
     const plan = planAttempt(answer.entry?.record, job.data, job.data);
     if (plan.kind === 'done') {

@@ -4,6 +4,8 @@ import { BatchingWriters } from '@cdr/kafka/batching-writer';
 import { KafkaCluster } from '@cdr/kafka/kafka-cluster';
 import { LedgerReader } from '@cdr/kafka/ledger-reader';
 import { ensureTopics } from '@cdr/kafka/topics';
+import { KeepUp } from '@cdr/ledger/keep-up';
+import type { LedgerParts } from '@cdr/ledger/ledger-parts';
 import { IngestSlot, type HeldJob, type JobOutcome } from '@cdr/queue/ingest-slot';
 import { LedgerProjection } from '@cdr/queue/ledger-projection';
 import { openCommandConnection, redisWarnings, untilReady, type Redis } from '@cdr/queue/redis-connection';
@@ -74,13 +76,17 @@ export class WorkerProcess {
     });
     log.info({ port: health.port, slots: config.slots, worker: config.attempt.worker }, 'worker starting');
 
-    const parts: AttemptParts = {
-      feeds: config.feeds,
-      sftp,
+    const ledgerParts: LedgerParts = {
       writers: new BatchingWriters(cluster, config.writer),
       ledgerReader: new LedgerReader(cluster, config.topics.ledgerTopic),
       projection: new LedgerProjection(redis, config.redis),
       ledger: () => ({ clusterId: cluster.clusterId, topic: config.topics.ledgerTopic }),
+    };
+    const parts: AttemptParts = {
+      ...ledgerParts,
+      feeds: config.feeds,
+      sftp,
+      keepUp: new KeepUp(ledgerParts),
       settings: config.attempt,
       shutdown: this.shutdown.signal,
       metrics,
@@ -91,6 +97,7 @@ export class WorkerProcess {
       () =>
         new IngestSlot({
           redis: config.redis,
+          worker: config.attempt.worker,
           lockMs: config.lockMs,
           onError: onRedisError,
           process: (job) => this.runOne(job, parts, outages),

@@ -7,6 +7,8 @@ export interface LedgerAnswer {
   readonly entry: LedgerEntry | undefined;
   /** Everything below this offset was taken into account. */
   readonly readTo: bigint;
+  /** How many offsets had to be read, because the projection does not have them yet. */
+  readonly behindBy: bigint;
   /** Records of this file that a marker behind `readTo` may still decide. */
   readonly undecided: Undecided;
 }
@@ -31,7 +33,7 @@ export async function askLedger(
     // without a position, Redis was wiped and an entry can only come from a commit since
     const candidate = known && (ours || position === undefined) && known.offset < tail.barrier ? known : undefined;
     const entry = newer(candidate, tail.entry);
-    return { entry, readTo: tail.barrier, undecided: tail.undecided };
+    return { entry, readTo: tail.barrier, behindBy: tail.barrier - from, undecided: tail.undecided };
   } catch (error) {
     if (!ours || errorCodeOf(error) !== 'ledger-moved') throw error;
     throw new CdrError(

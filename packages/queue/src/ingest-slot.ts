@@ -48,6 +48,8 @@ export interface JobProgress {
 
 export interface SlotOptions {
   readonly redis: RedisSettings;
+  /** Kept in the job as who processed it. */
+  readonly worker: string;
   readonly lockMs: number;
   readonly process: (job: HeldJob) => Promise<JobOutcome>;
   readonly onError: (error: Error) => void;
@@ -80,6 +82,7 @@ export class IngestSlot {
         }
       },
       {
+        name: options.worker,
         prefix: options.redis.prefix,
         connection: { url: options.redis.url, maxRetriesPerRequest: null, retryStrategy: reconnectDelayMs },
         autorun: false,
