@@ -4,7 +4,7 @@ import { AbortedFilter } from './aborted-filter.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
 import { BrokerError, OFFSET_OUT_OF_RANGE } from './kafka-errors.ts';
 import { readBatches, readMarker, readRecords, type FetchedBatch } from './record-batch-reader.ts';
-import { fetchPartition, type FetchedPartition, type TopicPartition } from './requests.ts';
+import { fetchPartition, listOffset, type FetchedPartition, type TopicPartition } from './requests.ts';
 
 /** A record of the ledger that is not ours to understand: reported, and never overwritten blindly. */
 export interface UnreadableRecord {
@@ -135,6 +135,13 @@ export class LedgerReader {
   /** First offset of the log: where a rebuild begins. */
   async start(): Promise<bigint> {
     return this.cluster.earliestOffset(this.target);
+  }
+
+  /** The last stable offset: how far readCommitted gets now. */
+  async stableEnd(): Promise<bigint> {
+    return this.cluster.askLeader(this.target, listOffset(this.target, 'latest', 'read_committed'), {
+      deadlineMs: DEADLINE_MS,
+    });
   }
 
   private async fetch(offset: bigint, isolation: 'read_uncommitted' | 'read_committed'): Promise<FetchedPartition> {

@@ -25,8 +25,8 @@ function escapeStrings(value: unknown, key: string): unknown {
   );
 }
 
-/** C0 and C1 controls, and the marks that turn the direction of text. */
-function escapeControls(text: string): string {
+/** Text of strangers for a terminal: C0 and C1 controls, and the marks that turn the direction of text, as escapes. */
+export function escapeControls(text: string): string {
   return text.replace(
     /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,

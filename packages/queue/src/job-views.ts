@@ -2,9 +2,8 @@ import { errorCodeOf, ERROR_CODES, type ErrorCode } from '@cdr/core/errors';
 import { ingestJobSchema, type IngestJob } from '@cdr/core/ingest-job';
 import { fileKeyOf, jobIdOf } from '@cdr/core/job-id';
 import type { Job, JobType } from 'bullmq';
-import type { Redis } from 'ioredis';
 import type { IngestQueue } from './ingest-queue.ts';
-import { redisCall, toRedisError } from './redis-connection.ts';
+import { redisCall } from './redis-connection.ts';
 
 /** A job as an operator sees it. Times are ms since 1970. */
 export interface JobView {
@@ -30,17 +29,16 @@ const LISTS: Readonly<Record<ListedState, JobType[]>> = {
   delayed: ['delayed'],
   failed: ['failed'],
 };
+/** Jobs read at a time. */
 const CHUNK = 500;
 
-/** The operator's side of the queue: look at jobs, retry failed ones. Every method throws CdrError `redis-unavailable`. */
-export class OperatorQueue {
+/** Looks at jobs for an operator; failed-jobs.ts acts on them. Every method throws CdrError `redis-unavailable`. */
+export class JobViews {
   private readonly queue: IngestQueue['bullQueue'];
-  private readonly redis: Redis;
 
-  /** Both stay the caller's. */
-  constructor(queue: IngestQueue, redis: Redis) {
+  /** The queue stays the caller's. */
+  constructor(queue: IngestQueue) {
     this.queue = queue.bullQueue;
-    this.redis = redis;
   }
 
   async isPaused(): Promise<boolean> {
@@ -86,25 +84,6 @@ export class OperatorQueue {
         Promise.all(chunk.map((file) => this.queue.getJob(jobIdOf(file)))),
       );
       for (const [i, job] of jobs.entries()) if (job) yield viewOf(chunk[i] as string, 'failed', job);
-    }
-  }
-
-  /**
-   * Puts a failed job behind those that wait, as if it were new: attempts begin again at 1, and the count of stalls, which
-   * BullMQ itself never resets, at 0. False when it is not failed any more.
-   */
-  async retry(file: string): Promise<boolean> {
-    const id = jobIdOf(file);
-    const job = await redisCall('looking up a job', () => this.queue.getJob(id));
-    if (!job) return false;
-    try {
-      // before the retry: afterwards a worker may have it, and count a stall of its own
-      await this.redis.hdel(this.queue.toKey(id), 'stc');
-      await job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true });
-      return true;
-    } catch (error) {
-      if ((await redisCall('looking up a job', () => this.queue.getJobState(id))) !== 'failed') return false;
-      throw toRedisError('retrying a job', error);
     }
   }
 }
