@@ -1,4 +1,4 @@
-import { SETTINGS, type Setting } from '@cdr/core/settings';
+import { mayComeFromFile, SETTINGS, type Setting } from '@cdr/core/settings';
 import { format, resolveConfig } from 'prettier';
 
 const TABLE = /(<!-- settings -->\n).*?(<!-- \/settings -->)/s;
@@ -37,8 +37,8 @@ function settingsTable(): string {
   return ['| Variable | Default | About |', '| --- | --- | --- |', ...rows].join('\n');
 }
 
-function fileHint(name: string, { secret }: Setting): string {
-  return secret ? `; or a file with it in \`${name}_FILE\`` : '';
+function fileHint(name: string, setting: Setting): string {
+  return mayComeFromFile(setting) ? `; or a file with it in \`${name}_FILE\`` : '';
 }
 
 function settings(): [string, Setting][] {

@@ -8,6 +8,8 @@ export interface Setting {
   readonly required?: true;
   /** Never printed; may also come from the file named in NAME_FILE. */
   readonly secret?: true;
+  /** No secret, but may come from the file named in NAME_FILE too. */
+  readonly fromFile?: true;
   readonly about: string;
 }
 
@@ -74,6 +76,7 @@ export const SETTINGS = {
   SFTP_HOST_KEY: setting({
     schema: hostKey,
     required: true,
+    fromFile: true,
     about:
       "fingerprint of the server's host key (`ssh-keyscan HOST | ssh-keygen -lf -`), several with commas; `any` checks nothing",
   }),
@@ -231,6 +234,11 @@ export class SettingsError extends Error {
   }
 }
 
+/** Whether the setting may come from the file named in NAME_FILE. */
+export function mayComeFromFile({ secret, fromFile }: Setting): boolean {
+  return secret === true || fromFile === true;
+}
+
 /** An environment; an empty value counts as absent. */
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -268,15 +276,15 @@ export function readSettings<Name extends SettingName>(
 }
 
 /**
- * Takes secrets from the files named in NAME_FILE, for those that are not given directly. `readFile` is handed in, since
- * this package does no I/O. Throws SettingsError when a file cannot be read, or both ways are used.
+ * Takes secrets, and what else may come from a file, from the files named in NAME_FILE, for those that are not given
+ * directly. `readFile` is handed in, since this package does no I/O. Throws SettingsError when a file cannot be read, or both ways are used.
  */
 export function withSecretFiles(env: Env, readFile: (path: string) => string): Env {
   const resolved: Record<string, string | undefined> = { ...env };
   const problems: string[] = [];
   for (const [name, entry] of Object.entries<Setting>(SETTINGS)) {
     const path = env[`${name}_FILE`];
-    if (!entry.secret || !path) continue;
+    if (!mayComeFromFile(entry) || !path) continue;
     if (env[name]) {
       problems.push(`${name} and ${name}_FILE are both set: keep one`);
       continue;
