@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError, errorCodeOf } from '@cdr/core/errors';
 import { dependencyOf } from '@cdr/core/retry-policy';
+import { JobViews } from '@cdr/queue/job-views';
 import type { ScanLease } from '@cdr/queue/scan-lease';
 import type { Logger } from '@cdr/telemetry/logger';
 import type { Outages } from '@cdr/telemetry/outages';
+import { observeBacklog } from './observe-backlog.ts';
 import { scanOnce, type ScanParts, type ScanResult } from './scan-once.ts';
 import type { ScannerMetrics } from './scanner-metrics.ts';
 
@@ -24,6 +26,7 @@ export async function scanLoop(
   stop: AbortSignal,
 ): Promise<void> {
   const report = new ScanReport(log, metrics);
+  const jobs = new JobViews(parts.queue);
   let reconciledAt = performance.now();
   while (!stop.aborted) {
     const startedAt = performance.now();
@@ -32,6 +35,7 @@ export async function scanLoop(
         const reconcile = startedAt - reconciledAt >= RECONCILE_EVERY_MS;
         if (reconcile) reconciledAt = startedAt;
         report.scan(await scanOnce(parts, reconcile), performance.now() - startedAt);
+        await observeBacklog(parts, jobs, metrics);
       } else log.debug('another scanner holds the lease');
     } catch (error) {
       const dependency = dependencyOf(errorCodeOf(error));

@@ -36,8 +36,23 @@ export function scannerMetrics(registry: Registry) {
     }),
     jobs: new Gauge({
       name: 'cdr_scanner_jobs',
-      help: 'Jobs in the queue by state',
+      help: 'Jobs in the queue: waiting, active, delayed, failed, completed',
       labelNames: ['state'] as const,
+      registers,
+    }),
+    oldestWaiting: new Gauge({
+      name: 'cdr_scanner_oldest_waiting_seconds',
+      help: 'How long the job that waits longest has been waiting; 0 when none waits',
+      registers,
+    }),
+    ledgerStableOffset: new Gauge({
+      name: 'cdr_scanner_ledger_stable_offset',
+      help: 'How far the ledger is decided: its last stable offset',
+      registers,
+    }),
+    ledgerUndecided: new Gauge({
+      name: 'cdr_scanner_ledger_undecided',
+      help: 'Offsets of the ledger behind that one: they wait for a transaction to be decided',
       registers,
     }),
     dependencyUp: new Gauge({

@@ -144,6 +144,13 @@ export class LedgerReader {
     });
   }
 
+  /** The high watermark. Records from the last stable offset up to it wait for a transaction to be decided. */
+  async end(): Promise<bigint> {
+    return this.cluster.askLeader(this.target, listOffset(this.target, 'latest', 'read_uncommitted'), {
+      deadlineMs: DEADLINE_MS,
+    });
+  }
+
   private async fetch(offset: bigint, isolation: 'read_uncommitted' | 'read_committed'): Promise<FetchedPartition> {
     try {
       const call = fetchPartition(this.target, offset, isolation, MAX_BYTES);
