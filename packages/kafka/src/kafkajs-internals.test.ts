@@ -22,6 +22,9 @@ const FETCH = 1;
 /** A broker in memory, at the other end of the streams that kafkajs takes for sockets. */
 class Broker {
   readonly sockets: Duplex[] = [];
+  /** Takes requests and answers none. */
+  silent = false;
+  unanswered = 0;
   readonly requests: { socket: number; apiKey: number; apiVersion: number; clientId: string; body: Buffer }[] = [];
 
   connect(onConnect: () => void): Duplex {
@@ -31,7 +34,13 @@ class Broker {
       read: () => undefined,
       write: (chunk: Buffer, _encoding, done) => {
         const answer = take(chunk);
-        setImmediate(() => socket.push(answer));
+        this.push(socket, answer);
+        done();
+      },
+      // what was corked together is one request
+      writev: (chunks, done) => {
+        const answer = take(Buffer.concat(chunks.map(({ chunk }) => chunk as Buffer)));
+        this.push(socket, answer);
         done();
       },
     });
@@ -40,6 +49,11 @@ class Broker {
     this.sockets.push(socket);
     setImmediate(onConnect);
     return socket;
+  }
+
+  private push(socket: Duplex, answer: Buffer): void {
+    if (this.silent) this.unanswered++;
+    else setImmediate(() => socket.push(answer));
   }
 
   private answer(socket: number, request: Buffer): Buffer {
@@ -175,6 +189,45 @@ describe('a request of our own', () => {
     expect(echoed.map(({ body }) => body.toString())).toEqual(bodies.map(String));
     for (const request of echoed) expect(request).toMatchObject({ apiVersion: 1, clientId: 'test-1' });
     expect(attempts.size).toBe(0);
+  });
+
+  it('with an attachment arrives in one piece, among others and in their order', async () => {
+    const { cluster, broker } = await connected();
+    const node = await cluster.findBroker({ nodeId: 7 });
+    const attempts: ConnectionAttempts = new Map();
+    const request = { apiKey: ECHOED, apiVersion: 1, apiName: 'Echo' };
+    const attachment = Buffer.alloc(900_000, 'a batch ');
+    const answers = await Promise.all([
+      sendRaw(node, { ...request, body: Buffer.from('first') }, attempts),
+      sendRaw(node, { ...request, body: Buffer.from('head of '), attachment }, attempts),
+      sendRaw(node, { ...request, body: Buffer.from('last') }, attempts),
+    ]);
+    expect(answers.map(({ length }) => length)).toEqual([5, 900_008, 4]);
+    expect(answers[1]?.equals(Buffer.concat([Buffer.from('head of '), attachment]))).toBe(true);
+    for (const sent of broker.requests.filter(({ apiKey }) => apiKey === ECHOED))
+      expect(sent).toMatchObject({ apiVersion: 1, clientId: 'test-1' });
+  });
+
+  it('with an attachment fails when the connection is lost, and goes through on the next one', async () => {
+    const { cluster, broker } = await connected();
+    const node = await cluster.findBroker({ nodeId: 7 });
+    const attempts: ConnectionAttempts = new Map();
+    const request = {
+      apiKey: ECHOED,
+      apiVersion: 0,
+      apiName: 'X',
+      body: Buffer.from('x'),
+      attachment: Buffer.from('y'),
+    };
+    expect(await sendRaw(node, request, attempts).then(String)).toBe('xy');
+    broker.silent = true;
+    const unanswered = sendRaw(node, request, attempts);
+    unanswered.catch(() => undefined);
+    await expect.poll(() => broker.unanswered).toBe(1);
+    for (const socket of broker.sockets) socket.push(null);
+    await expect(unanswered).rejects.toMatchObject({ name: 'KafkaJSConnectionClosedError' });
+    broker.silent = false;
+    expect(await sendRaw(node, request, attempts).then(String)).toBe('xy');
   });
 
   it('to fetch goes over a connection of its own, which is opened once', async () => {

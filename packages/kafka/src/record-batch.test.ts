@@ -183,6 +183,20 @@ describe('a record that is larger than any buffer', () => {
     expect(pool.take()).toHaveLength(1_000);
   });
 
+  it.each([
+    [1, 2],
+    [50, 70],
+    [8_170, 8_200],
+    [1_048_560, 1_048_580],
+  ])('is read again, when it has %i to %i bytes: lengths of lengths change on the way', (from, to) => {
+    for (let length = from; length <= to; length++) {
+      const [read] = [...readBatches(batchOf([{ key: Buffer.from('k'), value: Buffer.alloc(length, 'v') }], 'none'))];
+      const records = read ? [...readRecords(read)] : [];
+      expect(records.map(({ value }) => value?.length)).toEqual([length]);
+      expect(records[0]?.value?.at(-1)).toBe(0x76);
+    }
+  });
+
   it('does not get in behind others', () => {
     const batch = new RecordBatch(new BufferPool(1_000, 1));
     expect(append(batch, { key: Buffer.from('k'), value: Buffer.from('v') })).toBe(true);

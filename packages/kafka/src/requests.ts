@@ -120,7 +120,7 @@ export function endTxn(
 export function produce(
   transactionalId: string,
   { topic, partition }: TopicPartition,
-  batch: Uint8Array,
+  batch: Buffer,
   timeoutMs: number,
 ): Call<bigint> {
   const apiName = 'Produce';
@@ -128,7 +128,7 @@ export function produce(
     apiKey: 0,
     apiVersion: 7,
     apiName,
-    body: new WireWriter(batch.length + transactionalId.length + topic.length * 3 + 64)
+    body: new WireWriter()
       .string(transactionalId)
       .int16(-1) // acks: all
       .int32(timeoutMs)
@@ -136,8 +136,9 @@ export function produce(
       .string(topic)
       .int32(1)
       .int32(partition)
-      .bytesWithLength(batch)
+      .int32(batch.length)
       .finish(),
+    attachment: batch,
     read: (answer) => {
       const reader = new WireReader(answer);
       reader.int32(); // one topic
