@@ -290,7 +290,10 @@ export function withSecretFiles(env: Env, readFile: (path: string) => string): E
       continue;
     }
     try {
-      resolved[name] = readFile(path).replace(/\r?\n$/, '');
+      const content = readFile(path).replace(/\r?\n$/, '');
+      // not taken for absent: the default would be used without anybody noticing
+      if (content === '') problems.push(`${name}_FILE names an empty file: ${path}`);
+      resolved[name] = content;
     } catch {
       problems.push(`${name}_FILE names a file that cannot be read: ${path}`);
     }
