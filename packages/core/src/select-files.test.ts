@@ -35,6 +35,7 @@ describe('a name', () => {
     ['cdr_data_1.csv.gz', undefined],
     ['cdr_data_1.csv\n', undefined],
     ['x_cdr_data_1.csv', undefined],
+    ['x_cdr_voice_1.csv', undefined],
     ['cdr_voice_1.CSV', undefined],
     ['cdr_sms_1.csv', undefined],
   ])('%j belongs to feed %s', (name, feed) => {
@@ -110,6 +111,13 @@ describe('a scan', () => {
     expect(counts).toEqual({ found: 1, ingested: 0, changed: 0, settling: 0, unclaimed: 2, wanted: 1 });
     expect(unclaimed).toEqual(['readme.txt', 'cdr_sms_1.csv']);
     expect(claimedFiles(files, FEEDS).map(({ name }) => name)).toEqual(['cdr_data_1.csv']);
+    // not even those that a feed with a wider pattern would claim
+    const wide = FEEDS.map((feed) => ({ ...feed, pattern: /./ }));
+    expect(claimedFiles(files, wide).map(({ name }) => name)).toEqual([
+      'cdr_data_1.csv',
+      'readme.txt',
+      'cdr_sms_1.csv',
+    ]);
   });
 
   it('keeps a few names and counts them all', () => {
