@@ -73,6 +73,7 @@ class ScanReport {
     metrics.files.set({ state: 'failed' }, enqueued.failed);
     metrics.files.set({ state: 'queued' }, enqueued.queued + enqueued.added);
     metrics.enqueued.inc(enqueued.added);
+    metrics.limbo.inc(enqueued.limbo);
     metrics.unreadableLedgerRecords.inc(catchUp.unreadable.length);
 
     if (catchUp.rebuilt)

@@ -29,6 +29,11 @@ export function scannerMetrics(registry: Registry) {
       registers,
     }),
     enqueued: new Counter({ name: 'cdr_scanner_enqueued_total', help: 'Jobs added', registers }),
+    limbo: new Counter({
+      name: 'cdr_scanner_limbo_jobs_total',
+      help: 'Jobs that were in no list of the queue, removed and added again',
+      registers,
+    }),
     unreadableLedgerRecords: new Counter({
       name: 'cdr_scanner_unreadable_ledger_records_total',
       help: 'Records of the ledger topic that this release cannot read',

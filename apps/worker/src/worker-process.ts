@@ -15,6 +15,7 @@ import { LogThrottle } from '@cdr/telemetry/log-throttle';
 import type { Logger } from '@cdr/telemetry/logger';
 import { createRegistry } from '@cdr/telemetry/metrics';
 import { logOutages, Outages, readiness } from '@cdr/telemetry/outages';
+import { prepareAfterIngest } from './after-ingest.ts';
 import { announceToNobody, type Announce } from './attempt-points.ts';
 import type { WorkerConfig } from './config.ts';
 import type { AttemptParts } from './ingest-file.ts';
@@ -114,7 +115,7 @@ export class WorkerProcess {
     const ready = Promise.all([
       outages.untilDone('redis', () => this.checkRedis(redis), this.shutdown.signal),
       outages.untilDone('kafka', () => this.prepareKafka(cluster), this.shutdown.signal),
-      outages.untilDone('sftp', () => sftp.probe(), this.shutdown.signal),
+      outages.untilDone('sftp', () => this.prepareSftp(sftp), this.shutdown.signal),
     ]).then(
       () => true,
       () => false,
@@ -129,6 +130,11 @@ export class WorkerProcess {
       await Promise.allSettled([sftp.close(), cluster.close()]);
       redis.disconnect();
     });
+  }
+
+  private async prepareSftp(sftp: SftpPool): Promise<void> {
+    await sftp.probe();
+    await prepareAfterIngest(sftp, this.config.attempt.afterIngest);
   }
 
   private async checkRedis(redis: Redis): Promise<void> {

@@ -1,4 +1,4 @@
-import { decide, type ChangedFilesPolicy } from './decide.ts';
+import { decide, sameIdentity, type ChangedFilesPolicy } from './decide.ts';
 import { matchFeed, type Feed } from './feeds.ts';
 import { byTimeInName } from './file-order.ts';
 import type { IngestJob } from './ingest-job.ts';
@@ -69,7 +69,7 @@ export function selectFiles(
     counts.found++;
     const entry = ledger.get(name);
     const decision = decide(entry, { size, mtimeMs }, changedFiles);
-    if (entry?.changed) {
+    if (entry?.changed && sameIdentity(entry.changed, { size, mtimeMs })) {
       counts.changed++;
       if (changed.length < NAMES_KEPT) changed.push(name);
     }

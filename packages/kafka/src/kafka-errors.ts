@@ -15,8 +15,8 @@ export const NONE = 0;
 export const OFFSET_OUT_OF_RANGE = 1;
 export const CONCURRENT_TRANSACTIONS = 51;
 export const DUPLICATE_SEQUENCE_NUMBER = 46;
-/** Client side only: no answer came, so that the request may or may not have been carried out. */
-export const NO_ANSWER = -2;
+/** Not the protocol's: an answer without what was asked for, because of a quota. */
+export const THROTTLED = -2;
 
 /** What to do about an error code: ask again, stop because somebody else owns the id, or give up. */
 type Reaction = 'retry' | 'fenced' | ErrorCode;
@@ -30,7 +30,9 @@ interface KnownError {
 const GRANT_HINT = 'Grant it to the Kafka user of KAFKA_SASL_USERNAME; docs/operations.md lists the ACLs.';
 
 const KNOWN: Readonly<Record<number, KnownError>> = {
+  [THROTTLED]: { name: 'nothing: throttled by a quota', reaction: 'retry' },
   [-1]: { name: 'UNKNOWN_SERVER_ERROR', reaction: 'retry' },
+  2: { name: 'CORRUPT_MESSAGE', reaction: 'retry' },
   3: { name: 'UNKNOWN_TOPIC_OR_PARTITION', reaction: 'retry' },
   5: { name: 'LEADER_NOT_AVAILABLE', reaction: 'retry' },
   6: { name: 'NOT_LEADER_OR_FOLLOWER', reaction: 'retry' },
@@ -50,6 +52,8 @@ const KNOWN: Readonly<Record<number, KnownError>> = {
   20: { name: 'NOT_ENOUGH_REPLICAS_AFTER_APPEND', reaction: 'retry' },
   29: { name: 'TOPIC_AUTHORIZATION_FAILED', reaction: 'kafka-authorization', hint: GRANT_HINT },
   31: { name: 'CLUSTER_AUTHORIZATION_FAILED', reaction: 'kafka-authorization', hint: GRANT_HINT },
+  33: { name: 'UNSUPPORTED_SASL_MECHANISM', reaction: 'kafka-auth' },
+  34: { name: 'ILLEGAL_SASL_STATE', reaction: 'retry' },
   45: { name: 'OUT_OF_ORDER_SEQUENCE_NUMBER', reaction: 'fenced' },
   47: { name: 'INVALID_PRODUCER_EPOCH', reaction: 'fenced' },
   48: { name: 'INVALID_TXN_STATE', reaction: 'fenced' },
@@ -60,11 +64,14 @@ const KNOWN: Readonly<Record<number, KnownError>> = {
     hint: "Lower TRANSACTION_TIMEOUT_MS below the brokers' transaction.max.timeout.ms.",
   },
   51: { name: 'CONCURRENT_TRANSACTIONS', reaction: 'retry' },
+  52: { name: 'TRANSACTION_COORDINATOR_FENCED', reaction: 'retry' },
   53: { name: 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED', reaction: 'kafka-authorization', hint: GRANT_HINT },
   56: { name: 'KAFKA_STORAGE_ERROR', reaction: 'retry' },
+  58: { name: 'SASL_AUTHENTICATION_FAILED', reaction: 'kafka-auth' },
   59: { name: 'UNKNOWN_PRODUCER_ID', reaction: 'fenced' },
   74: { name: 'FENCED_LEADER_EPOCH', reaction: 'retry' },
   75: { name: 'UNKNOWN_LEADER_EPOCH', reaction: 'retry' },
+  76: { name: 'UNSUPPORTED_COMPRESSION_TYPE', reaction: 'bad-config', hint: 'Choose another COMPRESSION.' },
   78: { name: 'OFFSET_NOT_AVAILABLE', reaction: 'retry' },
   90: { name: 'PRODUCER_FENCED', reaction: 'fenced' },
   120: { name: 'TRANSACTION_ABORTABLE', reaction: 'fenced' },

@@ -1,5 +1,5 @@
 import type { RawRequest } from './kafkajs-internals.ts';
-import { BrokerError, NONE } from './kafka-errors.ts';
+import { BrokerError, NONE, THROTTLED } from './kafka-errors.ts';
 import { WireReader, WireWriter } from './wire.ts';
 
 /**
@@ -195,7 +195,8 @@ export function fetchPartition(
     read: (answer) => {
       const reader = new WireReader(answer);
       reader.int32();
-      reader.int32(); // one topic
+      // a broker that throttles us answers with no topic at all
+      if (reader.int32() === 0) throw new BrokerError(`${apiName} of ${topic}/${partition}`, THROTTLED);
       reader.string();
       reader.int32(); // one partition
       reader.int32();

@@ -154,6 +154,7 @@ async function createTopics(admin: Admin, plans: readonly TopicPlan[]): Promise<
     numPartitions: partitions,
     replicationFactor: replication,
     configEntries: [
+      { name: 'unclean.leader.election.enable', value: 'false' },
       { name: 'min.insync.replicas', value: replication >= 3 ? '2' : '1' },
       { name: 'cleanup.policy', value: role === 'ledger' ? 'compact' : 'delete' },
     ],

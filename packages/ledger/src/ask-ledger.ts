@@ -24,16 +24,18 @@ export async function askLedger(
   reader: LedgerReader,
   ledger: LedgerIdentity,
 ): Promise<LedgerAnswer> {
-  const { entry: known, position } = await projection.ask(file);
+  const { entry: known, unreadableAt, position } = await projection.ask(file);
   // a projection of another cluster's or topic's ledger says nothing about this one
   const ours = position !== undefined && sameLedger(position, ledger);
-  const from = ours ? position.offset : await reader.start();
+  const behind = ours ? position.offset : await reader.start();
+  // what the projection cannot read, the topic must show again
+  const from = ours && unreadableAt !== undefined && unreadableAt < behind ? unreadableAt : behind;
   try {
     const tail = await reader.readTail(file, from);
     // without a position, Redis was wiped and an entry can only come from a commit since
     const candidate = known && (ours || position === undefined) && known.offset < tail.barrier ? known : undefined;
     const entry = newer(candidate, tail.entry);
-    return { entry, readTo: tail.barrier, behindBy: tail.barrier - from, undecided: tail.undecided };
+    return { entry, readTo: tail.barrier, behindBy: tail.barrier - behind, undecided: tail.undecided };
   } catch (error) {
     if (!ours || errorCodeOf(error) !== 'ledger-moved') throw error;
     throw new CdrError(

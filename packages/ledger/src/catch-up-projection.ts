@@ -55,7 +55,8 @@ async function readOn(
   let position = from;
   try {
     for await (const stretch of reader.readCommitted(from.offset)) {
-      const { entries } = stretch;
+      // an unreadable record takes the place of an older entry, too: nobody may decide from that one any more
+      const entries = [...stretch.entries, ...stretch.unreadable];
       // entries in front of the last call's: the position moves only with it
       const whole = Math.max(0, Math.ceil(entries.length / ADVANCE_MAX_ENTRIES) - 1) * ADVANCE_MAX_ENTRIES;
       for (let i = 0; i < whole; i += ADVANCE_MAX_ENTRIES)
@@ -63,7 +64,7 @@ async function readOn(
           return 'overtaken';
       const next = { ...position, offset: stretch.position };
       if (!(await projection.advance(position, next, entries.slice(whole)))) return 'overtaken';
-      report(entries.length, stretch.unreadable);
+      report(stretch.entries.length, stretch.unreadable);
       position = next;
     }
   } catch (error) {

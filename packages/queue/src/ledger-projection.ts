@@ -17,11 +17,28 @@ export interface ProjectionPosition extends LedgerIdentity {
 
 const positionSchema = z.object({ clusterId: z.string(), topic: z.string(), offset: z.string().regex(/^\d+$/) });
 
+/** A decided record of the ledger as the projection keeps it. */
+export type ProjectedRecord =
+  | LedgerEntry
+  /** It is the file's newest, but not ours to understand: whoever asks must read it in the topic. */
+  | { readonly offset: bigint; readonly file: string; readonly problem: string };
+
+/** What the projection says of a file. */
+export interface ProjectedFile {
+  readonly entry: LedgerEntry | undefined;
+  /** Offset of the file's newest record when that could not be read; there is no entry then. */
+  readonly unreadableAt: bigint | undefined;
+  readonly position: ProjectionPosition | undefined;
+}
+
 /** No file key is empty: the field of the same hash in which the position is kept, so that one HMGET reads both. */
 const POSITION_FIELD = '';
 /** Entries of one script call; larger ones would block Redis. */
 export const ADVANCE_MAX_ENTRIES = 500;
 const SCAN_COUNT = 500;
+
+/** Stands for a record that is not ours to understand. */
+const UNREADABLE = 'unreadable';
 
 /** An entry is only ever replaced by one with a higher ledger offset. */
 const PUT_HIGHER = `
@@ -66,11 +83,17 @@ export class LedgerProjection {
   }
 
   /** A file's entry and the position, taken in one command: a pair read in two may never have existed. */
-  async ask(file: string): Promise<{ entry: LedgerEntry | undefined; position: ProjectionPosition | undefined }> {
-    const [position, entry] = await redisCall('asking the projection', () =>
+  async ask(file: string): Promise<ProjectedFile> {
+    const [position, value] = await redisCall('asking the projection', () =>
       this.redis.hmget(this.key, POSITION_FIELD, file),
     );
-    return { entry: parseEntry(entry), position: parsePosition(position) };
+    const entry = parseEntry(value);
+    const offset = entry ? undefined : /^\d+(?= )/.exec(value ?? '')?.[0];
+    return {
+      entry,
+      unreadableAt: offset === undefined ? undefined : BigInt(offset),
+      position: parsePosition(position),
+    };
   }
 
   async position(): Promise<ProjectionPosition | undefined> {
@@ -98,9 +121,13 @@ export class LedgerProjection {
   async advance(
     expected: ProjectionPosition | undefined,
     next: ProjectionPosition,
-    entries: readonly LedgerEntry[],
+    records: readonly ProjectedRecord[],
   ): Promise<boolean> {
-    const fields = entries.flatMap(({ offset, record }) => [record.file, offset.toString(), JSON.stringify(record)]);
+    const fields = records.flatMap((known) =>
+      'record' in known
+        ? [known.record.file, known.offset.toString(), JSON.stringify(known.record)]
+        : [known.file, known.offset.toString(), UNREADABLE],
+    );
     return this.script(ADVANCE_SCRIPT, [formatPosition(expected), formatPosition(next), ...fields]);
   }
 
@@ -162,7 +189,7 @@ function parsePosition(value: string | null | undefined): ProjectionPosition | u
   return parsed.success ? { ...parsed.data, offset: BigInt(parsed.data.offset) } : undefined;
 }
 
-/** What is not as we write it counts as unknown: the topic is asked then. */
+/** Undefined for what is not a record as we write it: the topic is asked then. */
 function parseEntry(value: string | null | undefined): LedgerEntry | undefined {
   const match = value ? /^(\d+) (.*)$/s.exec(value) : null;
   if (!match) return undefined;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CdrError, describeError } from '@cdr/core/errors';
+import { CdrError, describeError, errorCodeOf, type ErrorCode } from '@cdr/core/errors';
 import type { Logger } from './logger.ts';
 
 export type Dependency = 'sftp' | 'kafka' | 'redis';
@@ -18,10 +18,13 @@ export interface OutageEvent {
   readonly state: 'away' | 'still-away' | 'back';
   readonly forMs: number;
   readonly problem: string;
+  /** The code of the error that began it: not every dependency that cannot be used is away. */
+  readonly code: ErrorCode;
 }
 
 interface Outage {
   readonly since: number;
+  readonly code: ErrorCode;
   problem: string;
   reportedAt: number;
   /** What the waiting wait for; undefined once they were let go, until one of them comes back or all is well. */
@@ -52,7 +55,7 @@ export class Outages {
    * Throws CdrError `shutdown` when the signal is aborted first.
    */
   async untilBack(dependency: Dependency, error: unknown, signal: AbortSignal): Promise<void> {
-    const outage = this.current.get(dependency) ?? this.begin(dependency, describeError(error));
+    const outage = this.current.get(dependency) ?? this.begin(dependency, error);
     outage.problem = describeError(error);
     outage.gate ??= Promise.withResolvers();
     const { promise, reject } = Promise.withResolvers<never>();
@@ -82,11 +85,13 @@ export class Outages {
     this.stop.abort();
   }
 
-  private begin(dependency: Dependency, problem: string): Outage {
+  private begin(dependency: Dependency, error: unknown): Outage {
     const now = performance.now();
-    const outage: Outage = { since: now, problem, reportedAt: now, gate: Promise.withResolvers() };
+    const problem = describeError(error);
+    const code = errorCodeOf(error);
+    const outage: Outage = { since: now, code, problem, reportedAt: now, gate: Promise.withResolvers() };
     this.current.set(dependency, outage);
-    this.options.report({ dependency, state: 'away', forMs: 0, problem });
+    this.options.report({ dependency, state: 'away', forMs: 0, problem, code });
     void this.watch(dependency, outage);
     return outage;
   }
@@ -103,12 +108,12 @@ export class Outages {
       const forMs = Math.round(performance.now() - outage.since);
       if (!outage.gate) {
         this.current.delete(dependency);
-        report({ dependency, state: 'back', forMs, problem: outage.problem });
+        report({ dependency, state: 'back', forMs, problem: outage.problem, code: outage.code });
         return;
       }
       if (performance.now() - outage.reportedAt >= reportEveryMs) {
         outage.reportedAt = performance.now();
-        report({ dependency, state: 'still-away', forMs, problem: outage.problem });
+        report({ dependency, state: 'still-away', forMs, problem: outage.problem, code: outage.code });
       }
       try {
         await probes[dependency]();
@@ -134,13 +139,15 @@ export function readiness(outages: Outages, started: boolean): Record<Dependency
 /** What the processes do with outage events: one log line each, and a gauge. */
 export function logOutages(log: Logger, setUp: (dependency: Dependency, up: boolean) => void): OutageOptions['report'] {
   for (const dependency of ['sftp', 'kafka', 'redis'] as const) setUp(dependency, true);
-  return ({ dependency, state, forMs, problem }) => {
+  return ({ dependency, state, forMs, problem, code }) => {
     setUp(dependency, state === 'back');
+    const name = NAMES[dependency];
     const seconds = Math.round(forMs / 1000);
-    if (state === 'away') log.warn({ dependency, problem }, `${NAMES[dependency]} is away, waiting for it: ${problem}`);
+    const what = code.endsWith('-unavailable') ? `${name} is away` : `${name} cannot be used as it is`;
+    if (state === 'away') log.warn({ dependency, code, problem }, `${what}, waiting for it: ${problem}`);
     else if (state === 'still-away')
-      log.warn({ dependency, problem, seconds }, `${NAMES[dependency]} is still away after ${seconds} s: ${problem}`);
-    else log.info({ dependency, seconds }, `${NAMES[dependency]} is back after ${seconds} s`);
+      log.warn({ dependency, code, problem, seconds }, `${what}, waiting since ${seconds} s: ${problem}`);
+    else log.info({ dependency, seconds }, `${name} is back after ${seconds} s`);
   };
 }
 
