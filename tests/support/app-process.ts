@@ -9,6 +9,7 @@ const ROOT = path.join(import.meta.dirname, '../..');
 const MAINS = {
   scanner: 'apps/scanner/src/main.ts',
   worker: 'apps/worker/src/main.ts',
+  dashboard: 'apps/dashboard/src/main.ts',
   'faulty-worker': 'tests/support/faulty-worker.ts',
 } as const;
 

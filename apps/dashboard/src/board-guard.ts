@@ -70,7 +70,8 @@ function handlerOf(rule: BoardRule, { failedJobs, audit, metrics, visitorOf }: G
     case 'pass':
       return async (req, _res, next) => {
         await record(req, subjectOf(req));
-        next();
+        // past the last rule of this router, which refuses
+        next('router');
       };
     case 'retry-one':
       return async (req, res) => {

@@ -154,6 +154,8 @@ function describe(thrown: unknown): Problem {
   const clientError = clientStatusOf(thrown);
   if (clientError !== undefined)
     return { status: clientError, title: 'Bad request', problem: 'The request cannot be understood.', mayPass: false };
+  if (isElsewhere(thrown))
+    return { status: 409, title: 'Too late', problem: 'The job is in another state by now.', mayPass: false };
   const code = errorCodeOf(toRedisError('asking Redis', thrown));
   if (code === 'redis-unavailable')
     return {
@@ -181,4 +183,9 @@ function describe(thrown: unknown): Problem {
 function clientStatusOf(thrown: unknown): number | undefined {
   if (!(thrown instanceof Error) || !('status' in thrown) || typeof thrown.status !== 'number') return undefined;
   return thrown.status >= 400 && thrown.status < 500 ? thrown.status : undefined;
+}
+
+/** BullMQ's answer when a job is gone, or not in the state that an action asks for. */
+function isElsewhere(thrown: unknown): boolean {
+  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'number' && thrown.code < 0;
 }
