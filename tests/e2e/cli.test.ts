@@ -26,7 +26,7 @@ class CliScenario extends Scenario {
 
   constructor(env: Record<string, string> = {}) {
     super(java, { TOPIC_REPLICATION: '1', ...env });
-    this.cliEnv = { ...FAST, ...this.world.env, TOPIC_REPLICATION: '1', ...env };
+    this.cliEnv = { ...FAST, ...this.world.env, TOPIC_REPLICATION: '1', LOG_LEVEL: 'info', ...env };
   }
 
   cdr(...args: string[]): Promise<CliResult> {
@@ -47,13 +47,11 @@ class CliScenario extends Scenario {
     return result.stdout;
   }
 
-  /** Files ingested by a scanner and a worker, which have left again. */
-  async ingested(files: number, rows: number): Promise<string[]> {
-    const names = this.upload(files, rows).map(({ name }) => name);
+  /** Has these files ingested by a scanner and a worker, which leave again. */
+  async ingested(names: readonly string[]): Promise<void> {
     const apps = [this.scanner(), this.worker()];
     await this.untilCommitted(names);
     await Promise.all(apps.map((app) => app.end()));
-    return names;
   }
 }
 
@@ -105,8 +103,8 @@ describe('check and topics', () => {
     const scenario = new CliScenario({ SFTP_PORT: '1', TOPIC_PARTITIONS: 'many' });
     const { checks, ok } = (await scenario.json(['check'], 1)) as { checks: Json[]; ok: boolean };
     expect(ok).toBe(false);
-    const states = Object.fromEntries(
-      checks.map(({ check, state, detail }) => [check, `${String(state)}: ${String(detail)}`]),
+    const states = Object.fromEntries<string>(
+      checks.map(({ check, state, detail }) => [String(check), `${String(state)}: ${String(detail)}`]),
     );
     expect(states['settings']).toMatch(/^failed: wrong settings: TOPIC_PARTITIONS must be a whole number/);
     expect(states['sftp']).toMatch(/^failed: cannot connect to the SFTP server .*Check that the SFTP server is up/);
@@ -204,11 +202,7 @@ describe('files and what became of them', () => {
       `${VOICE_HEADER}\r\n+27821234567,1,voice,+27829876543,5,2024-01-01 10:15:30\r\n+27821234568,1,voice\r\n`,
       { mtimeMs: MTIME },
     );
-    const names = [...(await scenario.ingested(1, 40)), VOICE];
-    await expect(scenario.json(['audit'])).resolves.toMatchObject({ exact: 1, messages: 40, rejects: 0 });
-    const apps = [scenario.scanner(), scenario.worker()];
-    await scenario.untilCommitted(names);
-    await Promise.all(apps.map((app) => app.end()));
+    await scenario.ingested([VOICE, ...scenario.upload(1, 40).map(({ name }) => name)]);
     expect(await scenario.json(['audit'])).toMatchObject({ exact: 2, messages: 41, rejects: 1 });
 
     // same size, same time, one digit different
@@ -233,7 +227,8 @@ describe('files and what became of them', () => {
 
   test('reingest asks for the next generation once, and the scanner does the rest', async () => {
     const scenario = new CliScenario();
-    const [file = ''] = await scenario.ingested(1, 20);
+    const [file = ''] = scenario.upload(1, 20).map(({ name }) => name);
+    await scenario.ingested([file]);
     const unknown = await scenario.cdr('reingest', 'cdr_data_x.csv', '--reason', 'a test');
     expect(unknown).toMatchObject({ code: 1, stdout: '' });
     expect(unknown.stderr).toMatch(/^cdr: cdr_data_x\.csv is not in the ledger, .*A new file is taken by itself/);
@@ -350,7 +345,7 @@ describe('failed jobs', () => {
     expect(await scenario.cdr('retry')).toMatchObject({ code: 2 });
     expect(await scenario.json(['retry', '--code', 'bad-header'])).toEqual({ retried: names, skipped: [] });
     const job = await scenario.job(first);
-    expect(job).toMatchObject({ attemptsMade: 0, failedReason: undefined });
+    expect([job?.attemptsMade, job?.failedReason]).toEqual([0, undefined]);
     expect(await redis.hget(jobKey, 'stc')).toBeNull();
     // what is taken next is last
     const waiting = await redis.lrange(`${scenario.world.redisPrefix}:cdr-files:wait`, 0, -1);

@@ -51,9 +51,10 @@ function report(error: unknown, out: Output): ExitCode {
   const text = hideUrlCredentials(describeError(error));
   if (out.json) out.answer({ error: { code, message: text } }, () => undefined);
   say(`cdr: ${text.split('\n').map(escapeControls).join('\n')}\n`);
-  const foreseen = error instanceof SettingsError || error instanceof UsageError || error instanceof CdrError;
-  if (process.env['LOG_LEVEL'] === 'debug' && error instanceof Error) say(`${error.stack ?? ''}\n`);
-  else if (!foreseen) say('That was not foreseen. LOG_LEVEL=debug shows where it comes from.\n');
+  const ours = error instanceof SettingsError || error instanceof UsageError;
+  if (process.env['LOG_LEVEL'] === 'debug' && error instanceof Error && !ours) say(`${error.stack ?? ''}\n`);
+  else if (!ours && !(error instanceof CdrError))
+    say('That was not foreseen. LOG_LEVEL=debug shows where it comes from.\n');
   return exit;
 }
 

@@ -65,6 +65,7 @@ export function describeError(error: unknown): string {
   for (let depth = 0; depth < 8 && root instanceof Error && root.cause instanceof Error; depth++) root = root.cause;
   const cause =
     root instanceof Error && root !== error && !error.message.includes(root.message) ? `: ${root.message}` : '';
-  const hint = error instanceof CdrError && error.hint ? `. ${error.hint}` : '';
-  return `${error.message}${cause}${hint}`;
+  const text = `${error.message}${cause}`;
+  // messages of libraries may end with a full stop of their own
+  return error instanceof CdrError && error.hint ? `${text.replace(/\.$/, '')}. ${error.hint}` : text;
 }
