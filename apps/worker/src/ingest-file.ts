@@ -10,12 +10,12 @@ import { askLedger, type LedgerAnswer } from '@cdr/ledger/ask-ledger';
 import type { KeepUp } from '@cdr/ledger/keep-up';
 import type { LedgerParts } from '@cdr/ledger/ledger-parts';
 import type { HeldJob } from '@cdr/queue/ingest-slot';
-import { openReadWindow, type RemoteFileReader } from '@cdr/sftp/read-window';
-import type { SftpChannel } from '@cdr/sftp/sftp-channel';
+import type { RemoteFileReader } from '@cdr/sftp/read-window';
 import type { SftpPool } from '@cdr/sftp/sftp-pool';
 import type { Announce } from './attempt-points.ts';
 import { afterIngest, type AfterIngestPolicy } from './after-ingest.ts';
 import { FileTransactions } from './file-transactions.ts';
+import { OpeningFile } from './opening-file.ts';
 import { streamFile } from './stream-file.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
@@ -65,17 +65,33 @@ export async function ingestFile(job: HeldJob, parts: AttemptParts): Promise<Att
   if (!feed)
     throw new CdrError('no-feed', `no feed is called ${JSON.stringify(feedName)}`, { hint: 'Remove the job.' });
 
-  // 1 Own: before every fence. A woken zombie must not fence the live owner.
-  if (!(await job.own())) return { kind: 'lost' };
-  await parts.announce('owned', file);
+  const opening = new OpeningFile(parts.sftp, pathOf(parts, file), job.data.size);
+  try {
+    // 1 Own: before every fence. A woken zombie must not fence the live owner.
+    if (!(await job.own())) return { kind: 'lost' };
+    await parts.announce('owned', file);
 
-  // 2 Fence: when this answers, every earlier attempt at this file is decided, committed or aborted for good.
-  const ledger = parts.ledger();
-  const writer = await parts.writers.fence(transactionalIdOf(ledger.topic, file));
+    // 2 Fence: when this answers, every earlier attempt at this file is decided, committed or aborted for good.
+    const writer = await parts.writers.fence(transactionalIdOf(parts.ledger().topic, file));
+    return await attemptUnder(writer, job, parts, feed, opening);
+  } finally {
+    opening.close();
+  }
+}
+
+async function attemptUnder(
+  writer: TransactionalWriter,
+  job: HeldJob,
+  parts: AttemptParts,
+  feed: Feed,
+  opening: OpeningFile,
+): Promise<AttemptResult> {
+  const { file } = job.data;
   try {
     await parts.announce('fenced', file);
+
     // 3 Ask the ledger, never before the fence.
-    const answer = await askLedger(file, parts.projection, parts.ledgerReader, ledger);
+    const answer = await askLedger(file, parts.projection, parts.ledgerReader, parts.ledger());
     parts.keepUp.behindBy(answer.behindBy);
     await parts.announce('asked', file);
     const plan = planAttempt(answer.entry?.record, job.data, job.data);
@@ -88,7 +104,7 @@ export async function ingestFile(job: HeldJob, parts: AttemptParts): Promise<Att
     }
 
     // 4 to 8 Open and compare, stream, check, ledger record last, commit.
-    return await parts.sftp.withChannel((channel) => readAndCommit(job, parts, feed, writer, answer, plan, channel));
+    return await readAndCommit(job, parts, feed, writer, answer, plan, await opening.reader());
   } catch (error) {
     await writer.abort();
     throw error;
@@ -104,25 +120,19 @@ async function readAndCommit(
   writer: TransactionalWriter,
   answer: LedgerAnswer,
   plan: OpenPlan,
-  channel: SftpChannel,
+  reader: RemoteFileReader,
 ): Promise<AttemptResult> {
-  const path = pathOf(parts, job.data.file);
-  const reader = await openReadWindow(channel, path, { expectedSize: job.data.size });
-  try {
-    await parts.announce('opened', job.data.file);
-    const notReady = await whyNotReady(job.data, reader, parts.settings);
-    if (notReady) return notReady;
+  await parts.announce('opened', job.data.file);
+  const notReady = await whyNotReady(job.data, reader, parts.settings);
+  if (notReady) return notReady;
 
-    const transactions = new FileTransactions(job, parts, feed, writer, answer, plan);
-    const outcome = await streamFile(job, parts, feed, writer, reader, transactions, plan);
-    const record = transactions.lastRecord;
-    if (outcome === 'ingested' || outcome === 'touched') await finish(parts, record);
-    return outcome === 'ingested'
-      ? { kind: 'ingested', record, feed, newRows: transactions.newRows }
-      : { kind: outcome, record };
-  } finally {
-    reader.close();
-  }
+  const transactions = new FileTransactions(job, parts, feed, writer, answer, plan);
+  const outcome = await streamFile(job, parts, feed, writer, reader, transactions, plan);
+  const record = transactions.lastRecord;
+  if (outcome === 'ingested' || outcome === 'touched') await finish(parts, record);
+  return outcome === 'ingested'
+    ? { kind: 'ingested', record, feed, newRows: transactions.newRows }
+    : { kind: outcome, record };
 }
 
 /** Step 4: the file must still be what the scanner saw, and its last line must have an end, or have waited for one. */

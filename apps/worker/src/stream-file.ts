@@ -70,7 +70,7 @@ export async function streamFile(
   });
   const prefix = new PrefixCheck(knownBytes, known?.sha256 ?? '');
   const commitPart = async (): Promise<void> => {
-    await mustBeTheSame(reader);
+    await Promise.all([mustBeTheSame(reader), writer.flush()]);
     await transactions.commitPart(identity, checkpointOf(transform, hash));
   };
 
