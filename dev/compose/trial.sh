@@ -55,6 +55,7 @@ up() {
   docker image ls --format '  {{.Repository}}:{{.Tag}}  {{.Size}}' cdr-ingester
   say "docker-compose up -d --scale worker=$workers"
   docker-compose up -d --scale "worker=$workers"
+  docker-compose up -d --scale "worker=$workers" prometheus
   until_healthy
   docker-compose ps
 }
@@ -114,6 +115,11 @@ ingest() {
   say 'what the ledger and the topics say'
   cdr status
   cdr audit
+  say 'what Prometheus knows'
+  docker-compose exec -T prometheus wget -q -O - 'http://127.0.0.1:9090/api/v1/query?query=sum by (job) (up)' && echo
+  docker-compose exec -T prometheus wget -q -O - \
+    'http://127.0.0.1:9090/api/v1/query?query=sum(cdr_worker_messages_total)' && echo
+  docker-compose exec -T prometheus wget -q -O - 'http://127.0.0.1:9090/api/v1/alerts' && echo
 }
 
 down() {

@@ -75,3 +75,4 @@ from_debian "$(image_of redpandadata/redpanda)" redpanda openjdk-17-jre-headless
 from_debian "$(image_of redis)" redis redis-server
 from_debian "$(image_of atmoz/sftp)" sftp openssh-server
 from_debian "$(image_of redpandadata/console)" console busybox
+from_debian "$(image_of prom/prometheus)" prometheus prometheus busybox
