@@ -20,7 +20,7 @@ export interface LedgerAnswer {
  */
 export async function askLedger(
   file: string,
-  projection: LedgerProjection,
+  projection: Pick<LedgerProjection, 'ask'>,
   reader: LedgerReader,
   ledger: LedgerIdentity,
 ): Promise<LedgerAnswer> {

@@ -9,6 +9,11 @@ import { askLedger } from './ask-ledger.ts';
 import { commitEntry } from './commit-entry.ts';
 import type { LedgerParts } from './ledger-parts.ts';
 
+/** Of the projection, a change asks and puts only. */
+export type ChangeParts = Omit<LedgerParts, 'projection'> & {
+  readonly projection: Pick<LedgerParts['projection'], 'ask' | 'put'>;
+};
+
 /** The record to write in place of a file's entry, or undefined to leave it. May be asked again, of a newer entry. */
 export type Change = (
   entry: LedgerRecord | undefined,
@@ -30,7 +35,7 @@ const LONGEST_PAUSE_MS = 5_000;
  * and starts again, with what was written here before its eyes. Where the outcome is unknown, or another fenced us, it
  * begins again. Throws CdrError when a dependency is away, or when others kept on fencing.
  */
-export async function changeEntry(file: string, change: Change, parts: LedgerParts): Promise<ChangedEntry> {
+export async function changeEntry(file: string, change: Change, parts: ChangeParts): Promise<ChangedEntry> {
   let attempted: LedgerRecord | undefined;
   for (let attempt = 1; ; attempt++) {
     const ledger = parts.ledger();

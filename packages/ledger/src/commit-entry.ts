@@ -27,7 +27,7 @@ export async function commitEntry(
   record: LedgerRecord,
   heard: Heard,
   writer: TransactionalWriter,
-  parts: { readonly ledgerReader: LedgerReader; readonly projection: LedgerProjection },
+  parts: { readonly ledgerReader: LedgerReader; readonly projection: Pick<LedgerProjection, 'put'> },
   announce: (point: CommitPoint) => Promise<void> | void = () => undefined,
 ): Promise<CommittedEntry> {
   const { producerId, epoch } = writer;

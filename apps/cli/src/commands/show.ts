@@ -9,7 +9,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { fileKeyOfArgument } from '../file-key.ts';
 import { ledgerStates } from '../known-files.ts';
 import type { Output, Piece } from '../output/output.ts';
-import { count, duration, time } from '../output/words.ts';
+import { count, duration, plural, time } from '../output/words.ts';
 
 type OnServer = (FileIdentity & { readonly there: true }) | { readonly there: false; readonly problem?: string };
 
@@ -104,7 +104,11 @@ function writeLedger(out: Output, entry: LedgerEntry | undefined, open: boolean)
 function writeJob(out: Output, job: JobView | undefined, log: readonly string[]): void {
   if (!job) return field(out, 'job', 'none');
   const age = duration(Date.now() - job.addedAt);
-  field(out, 'job', `${job.state}, ${job.attemptsMade} attempts spent, added ${time(job.addedAt)} (${age} ago)`);
+  field(
+    out,
+    'job',
+    `${job.state}, ${plural(job.attemptsMade, 'attempt')} spent, added ${time(job.addedAt)} (${age} ago)`,
+  );
   if (job.failure) {
     field(out, 'failed', { text: job.failure.reason, style: 'red' });
     field(out, '', `when that is mended: cdr retry ${job.file}`);

@@ -51,6 +51,7 @@ interface Status {
 
 const WATCH_SECONDS = 2;
 const FAILED_SHOWN = 10;
+const LABEL_WIDTH = 'last 60 min  '.length;
 
 const STATUS_HELP = `
 Counts come from what Redis remembers of the ledger; the scanner keeps it up to date. The rate counts files whose ledger
@@ -156,18 +157,18 @@ function write(out: Output, { at, dependencies, ledger, queue, failedJobs }: Sta
   );
   const oldest = queue.oldestWaitingMs === null ? '' : `, the oldest for ${duration(queue.oldestWaitingMs)}`;
   out.line(
-    `queue     ${count(queue.waiting)} waiting${oldest}; ${count(queue.active)} active, ${count(queue.delayed)} delayed, `,
+    `${'queue'.padEnd(LABEL_WIDTH)}${count(queue.waiting)} waiting${oldest}; ${count(queue.active)} active, ${count(queue.delayed)} delayed, `,
     queue.failed > 0 ? { text: `${count(queue.failed)} failed`, style: 'red' } : '0 failed',
     ...(queue.paused ? [{ text: ', paused', style: 'yellow' } as const] : []),
   );
   for (const { minutes, files, messages } of ledger.rates)
     out.line(
-      `last ${minutes === 1 ? 'minute' : `${minutes} min`}`.padEnd(10),
+      `last ${minutes === 1 ? 'minute' : `${minutes} min`}`.padEnd(LABEL_WIDTH),
       `${plural(files, 'file')}, ${plural(messages, 'message')}, ${count(Math.round(messages / (minutes * 60)))} a second`,
     );
   if (ledger.lastCompleted)
     out.line(
-      `last      ${ledger.lastCompleted.file}, ${plural(ledger.lastCompleted.messages, 'message')}, ${time(ledger.lastCompleted.committedAt)}`,
+      `${'last'.padEnd(LABEL_WIDTH)}${ledger.lastCompleted.file}, ${plural(ledger.lastCompleted.messages, 'message')}, ${time(ledger.lastCompleted.committedAt)}`,
     );
 
   if (failedJobs.length > 0) {
