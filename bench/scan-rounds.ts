@@ -1,0 +1,186 @@
+import path from 'node:path';
+import { jobIdOf } from '@cdr/core/job-id';
+import { LEDGER_VERSION, type LedgerRecord } from '@cdr/core/ledger-record';
+import { BufferPool } from '@cdr/kafka/buffer-pool';
+import { compressorFor } from '@cdr/kafka/compression';
+import { RecordBatch } from '@cdr/kafka/record-batch';
+import { TransactionalProducer } from '@cdr/kafka/transactional-producer';
+import type { Parts } from '../dev/services/parts.ts';
+import { BenchWorld } from './bench-world.ts';
+import { writeTinyFiles, type SetFile } from './file-sets.ts';
+import { currentLoad } from './machine.ts';
+import { MeasuredProcess, type LogLine } from './measured-process.ts';
+
+/** What the scanner takes for a huge directory. */
+export interface ScanResult {
+  readonly files: number;
+  /** The first scan of all: everything is seen for the first time and settles. */
+  readonly firstLookSeconds: number;
+  /** The scan that found everything settled and put it into the queue. */
+  readonly enqueueSeconds: number;
+  /** Both, and the pause between them: from a scanner that is ready to everything in the queue. */
+  readonly untilEnqueuedSeconds: number;
+  /** The next one, with everything waiting in the queue. */
+  readonly nothingNewQueuedSeconds: number;
+  /** A scan with everything in the ledger. */
+  readonly nothingNewIngestedSeconds: number;
+  /** The same with a Redis that knows nothing: the projection is rebuilt from the ledger topic. */
+  readonly rebuildSeconds: number;
+  /** CPU time of the scanner for the scan that enqueues, and for one with nothing new, everything in the ledger. */
+  readonly cpuSecondsEnqueue: number;
+  readonly cpuSecondsNothingNew: number;
+  readonly peakRssMb: number;
+  readonly loadBefore: number;
+  readonly problems: readonly string[];
+}
+
+const RECORDS_PER_BATCH = 500;
+
+/** Measures both: a directory of which nothing was ingested, and one of which everything was. */
+export async function scanRounds(files: number, parts: Parts, uploadDir: string): Promise<ScanResult> {
+  const directory = `scan-${files}`;
+  const written = writeTinyFiles(path.join(uploadDir, directory), files);
+  const loadBefore = currentLoad();
+  const first = await scanNew(written, parts, directory);
+  const known = await scanKnown(written, parts, directory);
+  return {
+    files,
+    ...first,
+    ...known,
+    peakRssMb: Math.max(first.peakRssMb, known.peakRssMb),
+    loadBefore,
+    problems: [...first.problems, ...known.problems],
+  };
+}
+
+async function scanNew(written: readonly SetFile[], parts: Parts, directory: string) {
+  const world = await createWorld('scan-new', parts, directory);
+  const scanner = startScanner('scan-new', parts, world);
+  try {
+    const ready = await scanner.untilLine('Connected to SFTP server');
+    const look = await scanner.until((lines) => scansIn(lines)[0]);
+    const before = scanner.usage();
+    const enqueue = await scanner.until((lines) => scansIn(lines).find((line) => line['added'] === written.length));
+    const after = scanner.usage();
+    const next = await scanner.until((lines) => scansIn(lines).find((line) => line['queued'] === written.length));
+    const { waiting } = await world.queue.counts();
+    return {
+      firstLookSeconds: tookSeconds(look),
+      enqueueSeconds: tookSeconds(enqueue),
+      untilEnqueuedSeconds: (Date.parse(enqueue.time ?? '') - Date.parse(ready.time ?? '')) / 1000,
+      nothingNewQueuedSeconds: tookSeconds(next),
+      cpuSecondsEnqueue: after.cpuSeconds - before.cpuSeconds,
+      peakRssMb: scanner.usage().peakRssMb,
+      problems: waiting === written.length ? [] : [`${waiting} jobs for ${written.length} files`],
+    };
+  } finally {
+    await scanner.stop();
+    await world.remove();
+  }
+}
+
+async function scanKnown(written: readonly SetFile[], parts: Parts, directory: string) {
+  const world = await createWorld('scan-known', parts, directory);
+  try {
+    await writeLedger(world, written);
+    const rebuild = await onlyScan('scan-known-1', parts, world);
+    // a process of its own, so that its memory and its start are those of a scanner that finds Redis as it should be
+    const again = await onlyScan('scan-known-2', parts, world);
+    return {
+      rebuildSeconds: rebuild.seconds,
+      nothingNewIngestedSeconds: again.seconds,
+      cpuSecondsNothingNew: again.cpuSeconds,
+      peakRssMb: Math.max(rebuild.peakRssMb, again.peakRssMb),
+      problems: again.ingested === written.length ? [] : [`${again.ingested} of ${written.length} are ingested`],
+    };
+  } finally {
+    await world.remove();
+  }
+}
+
+/** A scanner's first scan, of a directory of which everything is in the ledger. */
+async function onlyScan(name: string, parts: Parts, world: BenchWorld) {
+  const scanner = startScanner(name, parts, world);
+  try {
+    await scanner.untilLine('Connected to SFTP server');
+    const before = scanner.usage();
+    const scan = await scanner.until((lines) => scansIn(lines)[0]);
+    const after = scanner.usage();
+    return {
+      seconds: tookSeconds(scan),
+      ingested: Number(scan['ingested']),
+      cpuSeconds: after.cpuSeconds - before.cpuSeconds,
+      peakRssMb: after.peakRssMb,
+    };
+  } finally {
+    await scanner.stop();
+  }
+}
+
+function createWorld(name: string, parts: Parts, directory: string): Promise<BenchWorld> {
+  return BenchWorld.create(name, parts.env, directory, { SCAN_INTERVAL_MS: '1000', STABLE_FOR_MS: '1000' });
+}
+
+function startScanner(name: string, parts: Parts, world: BenchWorld): MeasuredProcess {
+  return MeasuredProcess.start({
+    name: `scanner-${name}`,
+    instanceDir: parts.instance.dir,
+    program: 'apps/scanner/src/main.ts',
+    settings: world.env,
+  });
+}
+
+/** The lines in which the scanner says what a scan found. */
+function scansIn(lines: readonly LogLine[]): LogLine[] {
+  return lines.filter(({ msg }) => msg?.startsWith('Found '));
+}
+
+function tookSeconds(line: LogLine): number {
+  return Number(line['tookMs']) / 1000;
+}
+
+/** Writes what a worker would have written after ingesting every file, in one transaction. */
+async function writeLedger({ cluster, config }: BenchWorld, written: readonly SetFile[]): Promise<void> {
+  const target = { topic: config.topics.ledgerTopic, partition: 0 };
+  const producer = await TransactionalProducer.fence(cluster, 'cdr-bench-ledger', config.writer.transactionTimeoutMs);
+  await producer.addPartitions([target]);
+  const pool = new BufferPool(1 << 20, 1);
+  for (let start = 0; start < written.length; start += RECORDS_PER_BATCH) {
+    const batch = new RecordBatch(pool);
+    for (const file of written.slice(start, start + RECORDS_PER_BATCH)) {
+      const key = Buffer.from(file.job.file);
+      const value = Buffer.from(JSON.stringify(entryOf(file)));
+      batch.append(key, 0, key.length, value, 0, value.length);
+    }
+    batch.seal(compressorFor('none'));
+    await producer.produce(target, batch);
+  }
+  await producer.commit();
+}
+
+function entryOf({ job, rows }: SetFile): LedgerRecord {
+  const at = new Date().toISOString();
+  return {
+    v: LEDGER_VERSION,
+    file: job.file,
+    feed: job.feed,
+    state: 'committed',
+    topic: `cdr-${job.feed}`,
+    generation: job.generation,
+    size: job.size,
+    mtimeMs: job.mtimeMs,
+    sha256: '0'.repeat(64),
+    byteOffset: job.size,
+    rows,
+    messages: rows,
+    rejects: 0,
+    ranges: [0, 1].map((partition) => ({ topic: `cdr-${job.feed}`, partition, first: '1000000', last: '1000000' })),
+    producerId: '4000',
+    epoch: 0,
+    attempt: 1,
+    jobId: jobIdOf(job.file),
+    worker: 'bench-1',
+    startedAt: at,
+    committedAt: at,
+  };
+}
