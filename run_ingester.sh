@@ -128,11 +128,11 @@ servers=(sftp redis redpanda-0 redpanda-1 redpanda-2)
 until_healthy "${servers[@]}"
 
 step 'Topics'
-"${compose[@]}" run --rm -T cli topics || fail 1 'the topics could not be created, see above.'
+"${compose[@]}" run --rm --no-deps -T cli topics || fail 1 'the topics could not be created, see above.'
 
 if [ "$generate" -gt 0 ]; then
   step "$generate generated files"
-  "${compose[@]}" run --rm -T cli generate --files "$generate" || fail 1 'nothing was generated, see above.'
+  "${compose[@]}" run --rm --no-deps -T cli generate --files "$generate" || fail 1 'nothing was generated, see above.'
 fi
 
 step 'Scanner, workers and dashboard'
@@ -154,10 +154,10 @@ if [ "$follow" -gt 0 ]; then
 fi
 
 step 'What was ingested'
-"${compose[@]}" run --rm -T cli status || fail 1 'the state could not be read, see above.'
+"${compose[@]}" run --rm --no-deps -T cli status || fail 1 'the state could not be read, see above.'
 if [ "$audit" = yes ]; then
   step 'Counted again'
-  "${compose[@]}" run --rm -T cli audit || fail 1 'the audit found differences, or could not be made, see above.'
+  "${compose[@]}" run --rm --no-deps -T cli audit || fail 1 'the audit found differences, or could not be made, see above.'
 fi
 
 cat <<TEXT

@@ -54,10 +54,10 @@ describe('run_ingester.sh', () => {
     expect(calls.filter((call) => / (up|run|build|logs) /.test(call))).toEqual([
       'docker compose build --quiet scanner',
       'docker compose up -d sftp redis redpanda-0 redpanda-1 redpanda-2 console',
-      'docker compose run --rm -T cli topics',
-      'docker compose run --rm -T cli generate --files 6',
+      'docker compose run --rm --no-deps -T cli topics',
+      'docker compose run --rm --no-deps -T cli generate --files 6',
       'docker compose up -d --scale worker=4 scanner worker dashboard',
-      'docker compose run --rm -T cli status',
+      'docker compose run --rm --no-deps -T cli status',
     ]);
   });
 

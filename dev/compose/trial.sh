@@ -22,7 +22,7 @@ export COMPOSE_PROJECT_NAME=cdrtrial COMPOSE_FILE=$root/docker-compose.yml:$here
 export CDR_NETWORK=cdrtrial JOB_LOCK_MS=15000 GENERATE_FILES=$files GENERATE_ROWS=$rows
 
 say() { printf '%s  %s\n' "$(date +%H:%M:%S)" "$*"; }
-cdr() { docker-compose run --rm -T cli "$@" 2>/dev/null; }
+cdr() { docker-compose run --rm --no-deps -T cli "$@" 2>/dev/null; }
 
 start_daemon() {
   docker info >/dev/null 2>&1 && return
