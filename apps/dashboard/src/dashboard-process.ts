@@ -7,6 +7,7 @@ import { LedgerProjection } from '@cdr/queue/ledger-projection';
 import { openCommandConnection, redisCall, type Redis } from '@cdr/queue/redis-connection';
 import { ScanLease } from '@cdr/queue/scan-lease';
 import { startHealthServer, type Readiness } from '@cdr/telemetry/health-server';
+import { killSelf } from '@cdr/telemetry/kill-self';
 import { LogThrottle } from '@cdr/telemetry/log-throttle';
 import type { Logger } from '@cdr/telemetry/logger';
 import { createRegistry } from '@cdr/telemetry/metrics';
@@ -40,7 +41,7 @@ export class DashboardProcess {
   stop(why: string): void {
     if (this.stopping.signal.aborted) return;
     this.log.info({ why }, 'dashboard stopping');
-    setTimeout(() => process.kill(process.pid, 'SIGKILL'), LEAVE_WITHIN_MS).unref();
+    setTimeout(killSelf, LEAVE_WITHIN_MS).unref();
     this.stopping.abort();
   }
 

@@ -8,6 +8,7 @@ import { openCommandConnection, redisWarnings, untilReady, type Redis } from '@c
 import { ScanLease } from '@cdr/queue/scan-lease';
 import { SftpPool } from '@cdr/sftp/sftp-pool';
 import { startHealthServer } from '@cdr/telemetry/health-server';
+import { killSelf } from '@cdr/telemetry/kill-self';
 import { LogThrottle } from '@cdr/telemetry/log-throttle';
 import type { Logger } from '@cdr/telemetry/logger';
 import { createRegistry } from '@cdr/telemetry/metrics';
@@ -35,7 +36,7 @@ export class ScannerProcess {
   stop(why: string): void {
     if (this.stopping.signal.aborted) return;
     this.log.info({ why }, 'scanner stopping');
-    setTimeout(() => process.kill(process.pid, 'SIGKILL'), LEAVE_WITHIN_MS).unref();
+    setTimeout(killSelf, LEAVE_WITHIN_MS).unref();
     this.stopping.abort();
   }
 

@@ -11,6 +11,7 @@ import { LedgerProjection } from '@cdr/queue/ledger-projection';
 import { openCommandConnection, redisWarnings, untilReady, type Redis } from '@cdr/queue/redis-connection';
 import { SftpPool } from '@cdr/sftp/sftp-pool';
 import { startHealthServer, type HealthServer } from '@cdr/telemetry/health-server';
+import { killSelf } from '@cdr/telemetry/kill-self';
 import { LogThrottle } from '@cdr/telemetry/log-throttle';
 import type { Logger } from '@cdr/telemetry/logger';
 import { createRegistry } from '@cdr/telemetry/metrics';
@@ -109,7 +110,7 @@ export class WorkerProcess {
     void leaving.then((why) => {
       log.info({ why, graceMs: config.shutdownGraceMs }, 'worker stopping: taking no further file');
       // whatever hangs, Redis being gone above all: the broker aborts, and the lock runs out
-      setTimeout(() => process.kill(process.pid, 'SIGKILL'), config.shutdownGraceMs + LEAVE_WITHIN_MS).unref();
+      setTimeout(killSelf, config.shutdownGraceMs + LEAVE_WITHIN_MS).unref();
     });
 
     const ready = Promise.all([
