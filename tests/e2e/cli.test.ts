@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -65,11 +65,16 @@ async function withAdmin<T>(scenario: Scenario, action: (admin: Admin) => Promis
   }
 }
 
-/** A local file with these lines, gone after the test. */
-function localFile(...lines: string[]): string {
+/** Gone after the test. */
+function localDirectory(): string {
   const directory = mkdtempSync(path.join(tmpdir(), 'cdr-cli-'));
   onTestFinished(() => rmSync(directory, { recursive: true }));
-  const file = path.join(directory, 'processed_files.txt');
+  return directory;
+}
+
+/** A local file with these lines, gone after the test. */
+function localFile(...lines: string[]): string {
+  const file = path.join(localDirectory(), 'processed_files.txt');
   writeFileSync(file, lines.map((line) => `${line}\n`).join(''));
   return file;
 }
@@ -204,6 +209,13 @@ describe('files and what became of them', () => {
     );
     await scenario.ingested([VOICE, ...scenario.upload(1, 40).map(({ name }) => name)]);
     expect(await scenario.json(['audit'])).toMatchObject({ exact: 2, messages: 41, rejects: 1 });
+
+    expect(await scenario.text(['rejects'])).toMatch(new RegExp(`^${VOICE} +2 +1$`, 'm'));
+    expect(await scenario.text(['rejects', VOICE])).toMatch(/^ *3 +too-few-fields +.* \+27821234568,1,voice$/m);
+    const exported = path.join(localDirectory(), 'rejects.csv');
+    await scenario.text(['rejects', VOICE, '--export', exported]);
+    expect(readFileSync(exported, 'utf8')).toContain('"3","too-few-fields"');
+    expect(await scenario.cdr('rejects', VOICE, '--export', exported)).toMatchObject({ code: 2 });
 
     // same size, same time, one digit different
     files.write(VOICE, files.read(VOICE).replace(',5,2024', ',6,2024'), { mtimeMs: MTIME });
@@ -441,6 +453,7 @@ describe('when something is wrong', () => {
         'check',
         'topics',
         'generate',
+        'rejects',
       ]),
     );
     for (const name of ['adopt', 'audit']) {

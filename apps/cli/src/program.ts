@@ -6,6 +6,7 @@ import { addCheck } from './commands/check.ts';
 import { addFiles } from './commands/files.ts';
 import { addGenerate } from './commands/generate.ts';
 import { addReingest } from './commands/reingest.ts';
+import { addRejects } from './commands/rejects.ts';
 import { addRetry } from './commands/retry.ts';
 import { addScan } from './commands/scan.ts';
 import { addShow } from './commands/show.ts';
@@ -21,6 +22,7 @@ const COMMANDS = [
   addReingest,
   addAdopt,
   addAudit,
+  addRejects,
   addScan,
   addCheck,
   addTopics,

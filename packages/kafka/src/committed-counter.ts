@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { OffsetRange } from '@cdr/core/ledger-record';
 import { AbortedFilter } from './aborted-filter.ts';
+import { fetchCommitted } from './fetch-committed.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
-import { BrokerError, OFFSET_OUT_OF_RANGE } from './kafka-errors.ts';
 import { readBatches, type FetchedBatch } from './record-batch-reader.ts';
-import { fetchPartition, type FetchedPartition, type TopicPartition } from './requests.ts';
+import type { FetchedPartition, TopicPartition } from './requests.ts';
 
 /** Acknowledged offsets of one partition and whose batches are meant: other producers' may lie between them. */
 export type ProducerRange = OffsetRange & { readonly producerId: string; readonly epoch: number };
@@ -31,7 +31,6 @@ export interface CounterOptions {
 }
 
 const MAX_BYTES = 8 << 20;
-const DEADLINE_MS = 30_000;
 const POLL_MS = 250;
 
 /**
@@ -154,21 +153,4 @@ function countBatches(part: FetchedPartition, from: bigint, reading: Set<Tally>,
 
 function ownerOf(producerId: bigint, epoch: number): string {
   return `${producerId}/${epoch}`;
-}
-
-async function fetchCommitted(
-  log: CountedLog,
-  target: TopicPartition,
-  offset: bigint,
-  maxBytes: number,
-): Promise<FetchedPartition | 'out-of-range'> {
-  try {
-    return await log.askLeader(target, fetchPartition(target, offset, 'read_committed', maxBytes), {
-      deadlineMs: DEADLINE_MS,
-    });
-  } catch (error) {
-    const cause = error instanceof Error ? error.cause : undefined;
-    if (cause instanceof BrokerError && cause.errorCode === OFFSET_OUT_OF_RANGE) return 'out-of-range';
-    throw error;
-  }
 }

@@ -2,6 +2,7 @@ import { CdrError } from '@cdr/core/errors';
 import type { LedgerRecord } from '@cdr/core/ledger-record';
 import { countCommitted, type ProducerRange, type RangeCount } from '@cdr/kafka/committed-counter';
 import type { KafkaCluster } from '@cdr/kafka/kafka-cluster';
+import { producerRangesOf } from '../producer-ranges.ts';
 
 /** How long to wait for transactions that hide what is to be counted: longer than most are open. */
 const WAIT_MS = 60_000;
@@ -19,7 +20,7 @@ export async function countTopicRecords(
   records: readonly LedgerRecord[],
   onProgress: (ranges: number) => void,
 ): Promise<TopicCounts[]> {
-  const ranges = records.flatMap((record) => record.ranges.map((range) => producerRangeOf(record, range)));
+  const ranges = records.flatMap(producerRangesOf);
   const partitions = new Map<string, number>();
   for (const topic of new Set(ranges.map((range) => range.topic)))
     partitions.set(topic, await partitionsOf(cluster, topic));
@@ -40,10 +41,6 @@ export async function countTopicRecords(
 
 export function rangesOf(records: readonly LedgerRecord[]): number {
   return records.reduce((total, { ranges }) => total + ranges.length, 0);
-}
-
-function producerRangeOf(record: LedgerRecord, range: LedgerRecord['ranges'][number]): ProducerRange {
-  return { ...range, producerId: range.producerId ?? record.producerId, epoch: range.epoch ?? record.epoch };
 }
 
 async function partitionsOf(cluster: KafkaCluster, topic: string): Promise<number> {
