@@ -8,7 +8,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['{packages,apps,dev}/**/*.test.ts'], exclude: ['**/node_modules/**', '**/dist/**'] },
+        test: {
+          name: 'unit',
+          include: ['{packages,apps,dev}/**/*.test.ts'],
+          exclude: ['**/node_modules/**', '**/dist/**'],
+        },
       },
       {
         extends: true,
@@ -18,6 +22,17 @@ export default defineConfig({
           globalSetup: ['tests/support/real-parts.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'chaos',
+          include: ['tests/chaos/**/*.test.ts'],
+          globalSetup: ['tests/chaos/chaos-parts.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
           fileParallelism: false,
         },
       },

@@ -4,8 +4,19 @@ const HELP = `Runs the tests; on a real sshd, Redis and Kafka, which it starts a
 
   npx pnpm test [FILTER...] [vitest's options]     all tests, or those in files whose path contains a FILTER
   npx pnpm test:unit [FILTER...]                   only those that need no service
+  npx pnpm test:chaos [FILTER...]                  the crash matrix, a quarter of an hour, which the first leaves out
 
 The last line is "N passed, N failed".`;
+
+/** Vitest's projects of each kind of run. */
+const RUNS = {
+  all: {
+    projects: ['unit', 'real'],
+    says: 'Running all tests, on a real sshd, Redis and Kafka in .dev/test (fetched when missing, stopped at the end).',
+  },
+  unit: { projects: ['unit'], says: 'Running the unit tests, which need no service.' },
+  chaos: { projects: ['chaos'], says: 'Running the crash matrix, on a real sshd, Redis and Kafka in .dev/chaos.' },
+};
 
 /** How a run came out. */
 interface Tally {
@@ -19,16 +30,12 @@ async function main(args: string[]): Promise<void> {
     console.log(HELP);
     return;
   }
-  const unitOnly = args.includes('--unit');
-  console.log(
-    unitOnly
-      ? 'Running the unit tests, which need no service.'
-      : 'Running all tests, on a real sshd, Redis and Kafka in .dev/test (fetched when missing, stopped at the end).',
-  );
+  const run = args.includes('--unit') ? RUNS.unit : args.includes('--chaos') ? RUNS.chaos : RUNS.all;
+  console.log(run.says);
   // pnpm hands on the "--" of "pnpm test -- FILTER".
-  const rest = args.filter((arg) => arg !== '--unit' && arg !== '--');
+  const rest = args.filter((arg) => !['--unit', '--chaos', '--'].includes(arg));
   const { filter, options } = parseCLI(['vitest', 'run', ...rest]);
-  const vitest = await startVitest(filter, { ...options, ...(unitOnly ? { project: ['unit'] } : {}), watch: false });
+  const vitest = await startVitest(filter, { project: run.projects, ...options, watch: false });
   const tally = count(vitest);
   await vitest.close();
   report(tally, vitest.state.getUnhandledErrors().length);

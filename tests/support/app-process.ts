@@ -10,6 +10,7 @@ const MAINS = {
   scanner: 'apps/scanner/src/main.ts',
   worker: 'apps/worker/src/main.ts',
   dashboard: 'apps/dashboard/src/main.ts',
+  'faulty-scanner': 'tests/support/faulty-scanner.ts',
   'faulty-worker': 'tests/support/faulty-worker.ts',
 } as const;
 
@@ -87,7 +88,7 @@ export class AppProcess {
     return this.untilLine(String(pattern), (line) => pattern.test(line.msg ?? ''), options);
   }
 
-  /** Resolves when a faulty worker has come to its point. */
+  /** Resolves when a faulty worker or scanner has come to its point. */
   async untilFault(options?: PollOptions): Promise<void> {
     await this.untilLine('its fault', (line) => 'fault' in line, options);
   }

@@ -7,6 +7,7 @@ import { Queue, type Job } from 'bullmq';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished } from 'vitest';
 import { AppProcess, FAST } from './app-process.ts';
+import { KafkaProxy } from './kafka-proxy.ts';
 import type { JavaConsumer } from './java-consumer.ts';
 import { pollUntil, type PollOptions } from './poll-until.ts';
 import { TestWorld } from './test-world.ts';
@@ -34,6 +35,11 @@ export class Scenario {
     });
   }
 
+  /** The directory that is scanned, for SFTP clients. */
+  get remotePath(): string {
+    return this.world.files.remotePath;
+  }
+
   scanner(env: Record<string, string> = {}): AppProcess {
     return AppProcess.start('scanner', { ...this.env, ...env });
   }
@@ -42,7 +48,12 @@ export class Scenario {
     return AppProcess.start('worker', { ...this.env, ...env });
   }
 
-  /** A worker with a fault: `POINT:ACTION[:N]`, see faulty-worker.ts. */
+  /** A scanner with a fault: `POINT:ACTION[:N]`, see fault.ts. */
+  faultyScanner(fault: string, env: Record<string, string> = {}): AppProcess {
+    return AppProcess.start('faulty-scanner', { ...this.env, FAULT: fault, ...env });
+  }
+
+  /** A worker with a fault: `POINT:ACTION[:N]`, see fault.ts. */
   faultyWorker(fault: string, env: Record<string, string> = {}): AppProcess {
     return AppProcess.start('faulty-worker', { ...this.env, FAULT: fault, ...env });
   }
@@ -52,6 +63,20 @@ export class Scenario {
     const generated = [...generateCdrFiles({ files, rowsPerFile, seed })];
     for (const { name, content } of generated) this.world.files.write(name, content, { atomic: true });
     return generated;
+  }
+
+  /** One file, large enough for several chunks of the reader and, with TRANSACTION_MAX_RECORDS, several transactions. */
+  uploadLarge(rows: number, seed = 7): GeneratedFile {
+    const [file] = this.upload(1, rows, seed);
+    if (!file) throw new Error('no file');
+    return file;
+  }
+
+  /** A proxy before the brokers, for the environment of one app: `{ KAFKA_BROKERS: proxy.brokers }`. */
+  async kafkaProxy(): Promise<KafkaProxy> {
+    const proxy = await KafkaProxy.start(this.world.brokers);
+    onTestFinished(() => proxy.close());
+    return proxy;
   }
 
   /** The newest ledger record of each file, read by Java's consumer. */
@@ -109,6 +134,25 @@ export class Scenario {
 
   async flushRedis(): Promise<void> {
     await this.redis.flushall();
+  }
+
+  /** Resolves when the job of this file is completed, with what its attempts have cost. */
+  async untilCompleted(file: string, options?: PollOptions): Promise<Job<IngestJob>> {
+    return this.untilJob(file, 'to be completed', (state) => state === 'completed', options);
+  }
+
+  /** As if the lease had run out: the next scanner to ask may scan. */
+  async dropScanLease(): Promise<void> {
+    await this.redis.del(`${this.world.redisPrefix}:scan-lease`);
+  }
+
+  /** Resolves when the queue has nothing to do about this file. */
+  async untilSettled(file: string, options?: PollOptions): Promise<void> {
+    await pollUntil(
+      `the queue to be done with ${file}`,
+      async () => ['completed', 'failed', 'unknown'].includes(await this.queue.getJobState(jobIdOf(file))),
+      options,
+    );
   }
 
   /** Adds a job as a scanner would. */

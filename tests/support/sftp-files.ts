@@ -84,9 +84,9 @@ export class SftpFiles {
     return readFileSync(this.path(name), 'utf8');
   }
 
-  /** The names in the directory, sorted. */
-  names(): string[] {
-    return readdirSync(this.localDir).sort();
+  /** The names in the directory, sorted; or in another one, named from it. */
+  names(directory = '.'): string[] {
+    return readdirSync(this.path(directory)).sort();
   }
 
   /** Where a file is on the local disk. */

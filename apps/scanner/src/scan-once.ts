@@ -7,6 +7,7 @@ import { catchUpProjection, type CatchUp } from '@cdr/ledger/catch-up-projection
 import type { EnqueueResult, IngestQueue } from '@cdr/queue/ingest-queue';
 import type { LedgerIdentity, LedgerProjection } from '@cdr/queue/ledger-projection';
 import type { SftpPool } from '@cdr/sftp/sftp-pool';
+import type { AnnounceScan } from './scan-points.ts';
 
 export interface ScanParts {
   readonly sftp: SftpPool;
@@ -18,6 +19,7 @@ export interface ScanParts {
   readonly settling: SettlingFiles;
   readonly remotePath: string;
   readonly changedFiles: ChangedFilesPolicy;
+  readonly announce: AnnounceScan;
 }
 
 export interface ScanResult {
@@ -25,6 +27,7 @@ export interface ScanResult {
   readonly enqueued: EnqueueResult;
   readonly catchUp: CatchUp;
   readonly unclaimed: readonly string[];
+  readonly notUtf8: readonly string[];
   readonly changed: readonly string[];
 }
 
@@ -33,14 +36,17 @@ export interface ScanResult {
  * remembered but what the ledger says and what is in the queue.
  */
 export async function scanOnce(parts: ScanParts, reconcile: boolean): Promise<ScanResult> {
+  await parts.announce('begun');
   // before anything is enqueued: a wiped or rolled-back Redis heals here
   const catchUp = await catchUpProjection(parts.projection, parts.ledgerReader, parts.ledger());
+  await parts.announce('caught-up');
 
   const listing = await parts.sftp.withChannel((channel) => channel.list(parts.remotePath));
   const files = listing.filter((entry) => entry.isRegularFile);
+  await parts.announce('listed');
 
   const ledger = await parts.projection.records(claimedFiles(files, parts.feeds).map(({ name }) => name));
-  const { wanted, counts, unclaimed, changed } = selectFiles(
+  const { wanted, counts, unclaimed, notUtf8, changed } = selectFiles(
     files,
     parts.feeds,
     ledger,
@@ -49,7 +55,9 @@ export async function scanOnce(parts: ScanParts, reconcile: boolean): Promise<Sc
     parts.changedFiles,
   );
   parts.settling.endOfScan();
+  await parts.announce('selected');
 
   const enqueued = await parts.queue.enqueue(wanted, reconcile);
-  return { counts, enqueued, catchUp, unclaimed, changed };
+  await parts.announce('enqueued');
+  return { counts, enqueued, catchUp, unclaimed, notUtf8, changed };
 }

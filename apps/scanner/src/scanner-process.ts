@@ -15,6 +15,7 @@ import { createRegistry } from '@cdr/telemetry/metrics';
 import { logOutages, Outages, readiness } from '@cdr/telemetry/outages';
 import type { ScannerConfig } from './config.ts';
 import { scanLoop } from './scan-loop.ts';
+import { announceToNobody, type AnnounceScan } from './scan-points.ts';
 import { scannerMetrics } from './scanner-metrics.ts';
 
 const LEAVE_WITHIN_MS = 5_000;
@@ -25,11 +26,14 @@ const SHORTEST_LEASE_MS = 15_000;
 export class ScannerProcess {
   private readonly config: ScannerConfig;
   private readonly log: Logger;
+  private readonly announce: AnnounceScan;
   private readonly stopping = new AbortController();
 
-  constructor(config: ScannerConfig, log: Logger) {
+  /** `announce` is for crash tests; nobody listens in production. */
+  constructor(config: ScannerConfig, log: Logger, announce: AnnounceScan = announceToNobody) {
     this.config = config;
     this.log = log;
+    this.announce = announce;
   }
 
   /** Asks the scanner to leave; `run` resolves when it has. */
@@ -94,6 +98,7 @@ export class ScannerProcess {
           settling: new SettlingFiles(config.stableForMs),
           remotePath: config.sftp.remotePath,
           changedFiles: config.changedFiles,
+          announce: this.announce,
         },
         lease,
         config.scanIntervalMs,
