@@ -113,8 +113,13 @@ async function report(
     if (!exact && isolation === client.right) process.exitCode = 1;
     console.log(
       typeof seen === 'object'
-        ? `| ${name} | ${isolation} | ${seen.committed} of ${committedRows} | ${seen.aborted} of ${abortedRows} | ${seen.other} | ${exact ? 'exact' : 'wrong'} |`
+        ? `| ${name} | ${isolation} | ${seen.committed} of ${committedRows} | ${seen.aborted} of ${abortedRows} | ${seen.other} | ${exact ? 'exact' : verdictOn(seen)} |`
         : `| ${name} | ${isolation} | | | | ${seen.slice(0, 160)} |`,
     );
   }
+}
+
+function verdictOn({ aborted, other }: Seen): string {
+  if (other > 0) return 'shows aborted rows and control markers';
+  return aborted > 0 ? 'shows aborted rows' : 'misses rows';
 }
