@@ -15,7 +15,10 @@ export default tseslint.config(
       '@typescript-eslint/require-await': 'off',
       'no-console': 'off',
       // process.env is read in each main.ts only
-      'no-restricted-properties': ['error', { object: 'process', property: 'env', message: 'Read it in main.ts and pass it on.' }],
+      'no-restricted-properties': [
+        'error',
+        { object: 'process', property: 'env', message: 'Read it in main.ts and pass it on.' },
+      ],
     },
   },
   {

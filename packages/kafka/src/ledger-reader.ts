@@ -203,7 +203,7 @@ class TailSearch {
       'bad-ledger-record',
       `ledger record of ${file} at offset ${offset} is not readable: ${problem}`,
       {
-        hint: 'Upgrade this release if a newer one wrote it; otherwise write the entry again with: cdr adopt, cdr reingest.',
+        hint: 'Upgrade this release if a newer one wrote it; otherwise see docs/operations.md.',
       },
     );
   }
