@@ -40,6 +40,29 @@ export interface QueueCounts {
   readonly completed: number;
 }
 
+/**
+ * What is known of many jobs, in one command that answers with a placeholder for those that do not exist, which are most
+ * of them in a large directory: three commands each would cost more than the rest of a scan. KEYS: the sets of completed
+ * and failed jobs, then the jobs; ARGV: where the id begins in a job's key.
+ */
+const LOOK_UP_SCRIPT = `
+local found = {}
+for i = 3, #KEYS do
+  local id = string.sub(KEYS[i], tonumber(ARGV[1]))
+  local completed = redis.call('ZSCORE', KEYS[1], id)
+  local failed = redis.call('ZSCORE', KEYS[2], id)
+  local job = redis.call('HMGET', KEYS[i], 'timestamp', 'data', 'finishedOn')
+  if job[1] or completed or failed then
+    found[i - 2] = { completed and 1 or 0, failed and 1 or 0, job[1], job[2], job[3] }
+  else
+    found[i - 2] = 0
+  end
+end
+return found`;
+
+/** Of LOOK_UP_SCRIPT: completed, failed, timestamp, data, finishedOn; 0 when there is no such job anywhere. */
+type FoundJob = 0 | readonly [0 | 1, 0 | 1, string | null, string | null, string | null];
+
 type JobState = 'absent' | 'queued' | 'failed-same' | 'finished' | 'just-finished' | 'limbo';
 
 /** The scanner's side of the queue: one job per file. Every method throws CdrError `redis-unavailable`. */
@@ -47,11 +70,13 @@ export class IngestQueue {
   private readonly queue: Queue<IngestJob>;
   private readonly redis: Redis;
   private readonly keyPrefix: string;
+  private readonly keyPrefixBytes: number;
 
   /** `redis` is for look-ups and stays the caller's. */
   constructor(settings: RedisSettings, redis: Redis, onError: (error: Error) => void) {
     this.redis = redis;
     this.keyPrefix = `${settings.prefix}:${QUEUE_NAME}:`;
+    this.keyPrefixBytes = Buffer.byteLength(this.keyPrefix);
     this.queue = new Queue<IngestJob>(QUEUE_NAME, {
       prefix: settings.prefix,
       connection: {
@@ -81,6 +106,7 @@ export class IngestQueue {
    */
   async enqueue(jobs: readonly IngestJob[], reconcile: boolean): Promise<EnqueueResult> {
     const result: EnqueueResult = { added: 0, queued: 0, failed: 0, limbo: 0 };
+    let adding: Promise<unknown> = Promise.resolve();
     for (let start = 0; start < jobs.length; start += CHUNK) {
       const chunk = jobs.slice(start, start + CHUNK);
       const states = await this.statesOf(chunk, reconcile);
@@ -95,18 +121,16 @@ export class IngestQueue {
           fresh.push(job);
         }
       }
-      if (fresh.length > 0)
-        await redisCall('adding jobs', () =>
-          this.queue.addBulk(
-            fresh.map((job) => ({
-              name: job.feed,
-              data: ingestJobSchema.parse(job),
-              opts: { jobId: jobIdOf(job.file) },
-            })),
-          ),
-        );
+      if (fresh.length > 0) {
+        // Redis works on one chunk while we make the next; they go over one connection, so the order stays
+        const earlier = adding;
+        adding = this.add(fresh);
+        adding.catch(() => undefined);
+        await earlier;
+      }
       result.added += fresh.length;
     }
+    await adding;
     return result;
   }
 
@@ -127,30 +151,30 @@ export class IngestQueue {
     await this.queue.close();
   }
 
-  /** One pipeline for the whole chunk: most ids do not exist, and asking BullMQ for a state walks its lists. */
+  private async add(jobs: readonly IngestJob[]): Promise<void> {
+    const entries = jobs.map((job) => ({
+      name: job.feed,
+      data: ingestJobSchema.parse(job),
+      opts: { jobId: jobIdOf(job.file) },
+    }));
+    await redisCall('adding jobs', () => this.queue.addBulk(entries));
+  }
+
+  /** One command for the whole chunk: most ids do not exist, and asking BullMQ for a state walks its lists. */
   private async statesOf(jobs: readonly IngestJob[], reconcile: boolean): Promise<JobState[]> {
     return redisCall('looking up jobs', async () => {
-      const pipeline = this.redis.pipeline();
-      for (const job of jobs) {
-        const id = jobIdOf(job.file);
-        pipeline.hmget(this.keyPrefix + id, 'timestamp', 'data', 'finishedOn');
-        pipeline.zscore(`${this.keyPrefix}completed`, id);
-        pipeline.zscore(`${this.keyPrefix}failed`, id);
-      }
-      const answers = (await pipeline.exec()) ?? [];
-      const answer = <T>(index: number): T => {
-        const [error, value] = answers[index] ?? [new Error('no answer'), null];
-        if (error) throw error;
-        return value as T;
-      };
+      const keys = jobs.map((job) => this.keyPrefix + jobIdOf(job.file));
+      const sets = [`${this.keyPrefix}completed`, `${this.keyPrefix}failed`];
+      const args = [...sets, ...keys, this.keyPrefixBytes + 1];
+      const found = (await this.redis.eval(LOOK_UP_SCRIPT, sets.length + keys.length, ...args)) as FoundJob[];
       const listed = reconcile ? await this.listedIds() : undefined;
       const now = Date.now();
       return jobs.map((job, i): JobState => {
-        const [timestamp, data, finishedOn] = answer<(string | null)[]>(i * 3);
-        const completed = answer<string | null>(i * 3 + 1) !== null;
-        const failed = answer<string | null>(i * 3 + 2) !== null;
-        if (!timestamp) return completed || failed ? 'finished' : 'absent';
-        const same = isSameFile(data ?? null, job);
+        const known = found[i] ?? 0;
+        if (known === 0) return 'absent';
+        const [completed, failed, timestamp, data, finishedOn] = known;
+        if (!timestamp) return 'finished';
+        const same = isSameFile(data, job);
         if (failed) return same ? 'failed-same' : 'finished';
         if (completed) return same && now - Number(finishedOn ?? 0) < JUST_FINISHED_MS ? 'just-finished' : 'finished';
         const old = now - Number(timestamp) > LIMBO_AFTER_MS;
