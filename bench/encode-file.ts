@@ -18,6 +18,7 @@ export function transformFile(file: Buffer, feed: Feed, messages: CsvSink['messa
     recordType: feed.name,
     requiredColumns: feed.columns,
     keyColumn: feed.keyColumn,
+    checks: feed.checks,
     maxLineBytes: 1 << 20,
     maxMessageBytes: 1_000_000,
     timestamp: () => ingestionTimestamp(Date.now()),

@@ -198,6 +198,11 @@ describe('bad input', () => {
       `+27820000009,1,"x"y,1,1,1`,
       row(3),
       `${row(4)}${'z'.repeat(500)}`,
+      `anonymous,1,voice,+27829876543,5,2024-01-01 10:15:30`,
+      `+27820000009,1,voice,+27829876543,,2024-01-01 10:15:30`,
+      `"+27820000009","1","voice","+27829876543","1.5","2024-01-01 10:15:30"`,
+      `+27820000009,1,voice,+27829876543,5,2024-02-30 10:15:30`,
+      `+27820000009,1,hologram,*100#,5,2024-01-01T10:15:30Z`,
     ];
     const bad = Buffer.from(`+2782000000\xff,1,voice,+27829876543,5,2024-01-01 10:15:30\r\n`, 'latin1');
     scenario.world.files.write(
@@ -205,12 +210,18 @@ describe('bad input', () => {
       Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n`), bad, Buffer.from(`${row(5)}\r\n`)]),
     );
     scenario.scanner();
-    scenario.worker();
+    const worker = scenario.worker();
     await scenario.untilCommitted([name]);
     const rejects = (await java.read(scenario.world.topics.rejects))
       .map(({ key, value }) => ({
         key,
-        ...(JSON.parse(value ?? '') as { line: number; code: string; raw: string; raw_base64?: string }),
+        ...(JSON.parse(value ?? '') as {
+          line: number;
+          code: string;
+          reason: string;
+          raw: string;
+          raw_base64?: string;
+        }),
       }))
       .sort((a, b) => a.line - b.line);
     expect(rejects.map(({ key, line, code }) => `${key} ${line} ${code}`)).toEqual([
@@ -218,12 +229,39 @@ describe('bad input', () => {
       `${name} 4 too-many-fields`,
       `${name} 5 bad-quote`,
       `${name} 7 line-too-long`,
-      `${name} 8 bad-utf8`,
+      `${name} 8 bad-msisdn`,
+      `${name} 9 bad-integer`,
+      `${name} 10 bad-integer`,
+      `${name} 11 bad-time`,
+      `${name} 13 bad-utf8`,
     ]);
     expect(rejects[0]?.raw).toBe('too,few');
-    expect(Buffer.from(rejects[4]?.raw_base64 ?? '', 'base64')[11]).toBe(0xff);
-    expect((await scenario.ledger()).get(name)).toMatchObject({ rows: 8, messages: 3, rejects: 5 });
-    expect(await java.count(scenario.world.topics.voice)).toBe(3);
+    expect(rejects[6]?.reason).toBe('call_duration_sec is not a whole number of 1 to 18 digits');
+    expect(Buffer.from(rejects[8]?.raw_base64 ?? '', 'base64')[11]).toBe(0xff);
+    expect((await scenario.ledger()).get(name)).toMatchObject({ rows: 13, messages: 4, rejects: 9 });
+    expect(await java.count(scenario.world.topics.voice)).toBe(4);
+    // a new type of call is no fault of the row, but somebody should know
+    await pollUntil('the unknown value', async () => (await worker.metric('cdr_worker_unknown_values_total')) === 1);
+  });
+
+  test('FIELD_CHECKS=off passes on what the columns have', async () => {
+    const scenario = new Scenario(java, { FIELD_CHECKS: 'off' });
+    const name = 'cdr_voice_20240101_000000.csv';
+    const content = [
+      HEADER,
+      row(1),
+      'anonymous,north,hologram,,-1,yesterday',
+      `${'x'.repeat(100)},1.5,voice,+27829876543,5,2024-02-30 10:15:30`,
+      ',,,,,',
+      '',
+    ].join('\r\n');
+    scenario.world.files.write(name, content);
+    scenario.scanner();
+    const worker = scenario.worker();
+    await scenario.untilCommitted([name]);
+    await scenario.expectExactly([{ name, content }]);
+    expect(await java.count(scenario.world.topics.rejects)).toBe(0);
+    expect(await worker.metric('cdr_worker_unknown_values_total')).toBe(0);
   });
 
   test("a header that is not the feed's fails the job at once and shows both; a new upload under the name is taken", async () => {

@@ -16,6 +16,8 @@ export interface Checkpoint {
   readonly rows: number;
   readonly messages: number;
   readonly rejects: number;
+  /** By column: how many values outside of its list of known ones. */
+  readonly unknownValues: ReadonlyMap<string, number>;
 }
 
 /**
@@ -34,7 +36,11 @@ export class FileTransactions {
   private heard: Heard;
   private ranges: OffsetRange[];
   private committed: LedgerRecord | undefined;
-  private last = { rows: 0, rejects: 0 };
+  private last: Pick<Checkpoint, 'rows' | 'rejects' | 'unknownValues'> = {
+    rows: 0,
+    rejects: 0,
+    unknownValues: new Map(),
+  };
 
   constructor(
     job: HeldJob,
@@ -144,8 +150,10 @@ export class FileTransactions {
     const { metrics } = this.parts;
     metrics.messages.inc({ feed: this.feed.name }, rows - rejects);
     metrics.rejects.inc({ feed: this.feed.name }, rejects);
+    for (const [column, count] of at.unknownValues)
+      metrics.unknownValues.inc({ feed: this.feed.name, column }, count - (this.last.unknownValues.get(column) ?? 0));
     this.ranges = merged;
-    this.last = { rows: at.rows, rejects: at.rejects };
+    this.last = { rows: at.rows, rejects: at.rejects, unknownValues: at.unknownValues };
     return result;
   }
 

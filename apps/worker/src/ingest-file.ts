@@ -35,6 +35,7 @@ export interface AttemptSettings {
   readonly remotePath: string;
   readonly rejectsTopic: string;
   readonly worker: string;
+  readonly fieldChecks: 'strict' | 'off';
   readonly maxLineBytes: number;
   readonly maxRejectRatio: number;
   readonly transactionMaxRecords: number;

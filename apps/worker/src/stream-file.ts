@@ -58,6 +58,7 @@ export async function streamFile(
     recordType: feed.name,
     requiredColumns: feed.columns,
     keyColumn: feed.keyColumn,
+    checks: parts.settings.fieldChecks === 'strict' ? feed.checks : {},
     maxLineBytes: parts.settings.maxLineBytes,
     maxMessageBytes: MAX_MESSAGE_BYTES,
     timestamp: () => ingestionTimestamp(performance.timeOrigin + performance.now()),
@@ -120,9 +121,9 @@ function rowsLeft(parts: AttemptParts, transactions: FileTransactions, transform
 }
 
 function checkpointOf(transform: CsvTransform, hash: CheckpointHash): Checkpoint {
-  const { byteOffset, rows, messages, rejects } = transform;
+  const { byteOffset, rows, messages, rejects, unknownValues } = transform;
   hash.advanceTo(byteOffset);
-  return { byteOffset, sha256: hash.digest(), rows, messages, rejects };
+  return { byteOffset, sha256: hash.digest(), rows, messages, rejects, unknownValues };
 }
 
 /** A transaction that has been open for half of what the brokers allow must end. */

@@ -22,6 +22,12 @@ export function workerMetrics(registry: Registry) {
       labelNames: ['feed'] as const,
       registers,
     }),
+    unknownValues: new Counter({
+      name: 'cdr_worker_unknown_values_total',
+      help: "Values of committed messages outside of their column's list of known ones",
+      labelNames: ['feed', 'column'] as const,
+      registers,
+    }),
     readBytes: new Counter({
       name: 'cdr_worker_read_bytes_total',
       help: 'Bytes read from the SFTP server, repeated attempts included',

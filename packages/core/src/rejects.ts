@@ -1,5 +1,14 @@
 /** Why a row could not become a message. A closed list: consumers of the rejects topic may branch on it. */
-export const REJECT_CODES = ['too-few-fields', 'too-many-fields', 'bad-quote', 'bad-utf8', 'line-too-long'] as const;
+export const REJECT_CODES = [
+  'line-too-long',
+  'bad-quote',
+  'bad-utf8',
+  'too-few-fields',
+  'too-many-fields',
+  'bad-msisdn',
+  'bad-integer',
+  'bad-time',
+] as const;
 export type RejectCode = (typeof REJECT_CODES)[number];
 
 /** How much of a rejected row is kept, in bytes. */

@@ -39,6 +39,7 @@ describe('the defaults', () => {
       WORKER_CONCURRENCY: 4,
       JOB_LOCK_MS: 60_000,
       MAX_REJECT_RATIO: 0.5,
+      FIELD_CHECKS: 'strict',
       MAX_LINE_BYTES: 1_048_576,
       TRANSACTION_MAX_RECORDS: 500_000,
       TRANSACTION_TIMEOUT_MS: 300_000,

@@ -174,6 +174,11 @@ export const SETTINGS = {
     default: '0.5',
     about: 'a file with a larger share of rejects is refused',
   }),
+  FIELD_CHECKS: setting({
+    schema: z.enum(['strict', 'off']),
+    default: 'strict',
+    about: '`strict`: a row with a number or a time that is none is a reject; `off` passes values on unseen',
+  }),
   MAX_LINE_BYTES: setting({
     schema: positive.refine((value) => value >= 64, 'must be at least 64'),
     default: '1048576',

@@ -1,4 +1,5 @@
 import type { RejectedRow } from '../rejects.ts';
+import type { FieldChecks } from './field-checks.ts';
 
 /**
  * Where the CSV step puts what it makes. Called synchronously from `push` and `end`; the buffers are reused afterwards,
@@ -31,6 +32,8 @@ export interface CsvTransformOptions {
   readonly recordType: string;
   readonly requiredColumns: readonly string[];
   readonly keyColumn: string;
+  /** What values must be, by column; columns that a file does not have are no matter. Default: no check. */
+  readonly checks?: FieldChecks;
   /**
    * A record longer than this many bytes (the line end behind it not counted) is a reject: its first line is
    * `line-too-long` if that alone is longer, else `bad-quote`, as a record of many lines is most likely an open quote.
@@ -55,8 +58,9 @@ export interface CsvTransformOptions {
  *
  * Rows end in LF or CRLF; any other CR is content, but for one at the very end of the file, which is taken for half of a
  * CRLF. Fields are quoted by RFC 4180, strictly. Where a row has several faults, its code is the first of
- * `line-too-long`, `bad-quote`, `bad-utf8`, `too-few-fields` and `too-many-fields`. A reject is one record, except that
- * `bad-quote` takes only the first physical line and leaves the next one to be read as a row of its own.
+ * `line-too-long`, `bad-quote`, `bad-utf8`, `too-few-fields`, `too-many-fields` and what the first value says that is not
+ * what it must be. A reject is one record, except that `bad-quote` takes only the first physical line and leaves the next
+ * one to be read as a row of its own.
  */
 export interface CsvTransform {
   /**
@@ -71,6 +75,8 @@ export interface CsvTransform {
   readonly rows: number;
   readonly messages: number;
   readonly rejects: number;
+  /** By column: how many values outside of its list of known ones the messages had. A column without any is not there. */
+  readonly unknownValues: ReadonlyMap<string, number>;
   /** Byte offset just behind the last row (or header, or blank line) that was finished: a checkpoint. */
   readonly byteOffset: number;
   /** Physical line number of the row that starts at byteOffset, from 1. */

@@ -4,8 +4,11 @@ import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
+import type { RejectCode } from '../rejects.ts';
+import type { FieldCheck, FieldChecks } from './field-checks.ts';
+import { likelyValue } from './testing/likely-value.ts';
 import { referenceRows } from './testing/reference-transform.ts';
-import { outcome, transformFile } from './testing/transform-file.ts';
+import { outcome, transformFile, type Run } from './testing/transform-file.ts';
 
 /** CSV_FUZZ_RUNS=100000 for a long night. */
 const RUNS = Number(env['CSV_FUZZ_RUNS'] ?? 2000);
@@ -76,6 +79,10 @@ const longLine = fc
   .tuple(fc.integer({ min: 8100, max: 9000 }), fc.constantFrom('', '"', '\r', 'x,"'))
   .map(([length, end]) => 'z'.repeat(length) + end);
 
+/** A value as its field would be written, sometimes with quotes that it does not need. */
+const encoded = (values: fc.Arbitrary<string>) =>
+  fc.tuple(values, fc.integer({ min: 0, max: 5 })).map(([text, dice]) => encode(text, dice === 0));
+
 const latin1 = (text: string) => Buffer.from(text, 'utf8').toString('latin1');
 
 const header = (columns: number) =>
@@ -134,47 +141,105 @@ function linesBefore(file: Buffer, offset: number): number {
   return file.toString('latin1', 0, offset).split('\n').length;
 }
 
+/** The whole file, the same in pieces, and the rest of it from wherever a piece ended: as the reference has it. */
+function mustAgree(
+  file: Buffer,
+  chunkSizes: readonly number[],
+  budgets: readonly number[],
+  maxLineBytes: number,
+  checks: FieldChecks = {},
+): void {
+  const whole = transformFile(file, { maxLineBytes, checks });
+  const expected = referenceRows(file, maxLineBytes, checks);
+  expect(whole.messages.map(({ value }) => Object.values(value).slice(3))).toEqual(
+    expected.flatMap(({ fields }) => (fields ? [fields] : [])),
+  );
+  expect(whole.messages.map(({ key }) => key)).toEqual(whole.messages.map(({ value }) => value['a']));
+  expect(whole.rejects.map(({ line, code, raw }) => ({ line, code, raw }))).toEqual(
+    expected.flatMap(({ line, code, raw }) => (code ? [{ line, code, raw }] : [])),
+  );
+  expect(
+    whole.rejects.flatMap(({ code, reason }) => (isFieldFault(code) ? [/^(\S*) is not /.exec(reason)?.[1]] : [])),
+  ).toEqual(expected.flatMap(({ badColumn }) => (badColumn === undefined ? [] : [badColumn])));
+  expect(whole.unknownValues).toEqual(unknownValuesOf(whole.messages, checks));
+  expect(whole.byteOffset).toBe(file.length);
+
+  const cut = transformFile(file, { maxLineBytes, checks, chunkSizes, budgets });
+  expect(outcome(cut)).toEqual(outcome(whole));
+  expect(cut.unknownValues).toEqual(whole.unknownValues);
+
+  const checkpoints = new Map([...cut.checkpoints, ...whole.checkpoints].map((each) => [JSON.stringify(each), each]));
+  for (const { byteOffset, line, messages, rejects } of checkpoints.values()) {
+    expect(line).toBe(linesBefore(file, byteOffset));
+    const rest = transformFile(file, {
+      maxLineBytes,
+      checks,
+      startOffset: byteOffset,
+      chunkSizes: chunkSizes.map((size) => size * 3),
+    });
+    expect(outcome(rest)).toEqual({
+      ...outcome(whole),
+      messages: outcome(whole).messages.slice(messages),
+      rejects: whole.rejects.slice(rejects),
+      rows: whole.rows - messages - rejects,
+    });
+  }
+  // a budget of one row stops behind each row, so that each of them was resumed at
+  if (budgets.every((budget) => budget === 1)) {
+    const reached = new Set(cut.checkpoints.map(({ byteOffset }) => byteOffset));
+    expect(expected.filter(({ byteOffset }) => !reached.has(byteOffset))).toEqual([]);
+  }
+}
+
+function isFieldFault(code: RejectCode): boolean {
+  return code === 'bad-msisdn' || code === 'bad-integer' || code === 'bad-time';
+}
+
+function unknownValuesOf(messages: Run['messages'], checks: FieldChecks): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const [column, check] of Object.entries(checks)) {
+    if (typeof check === 'string') continue;
+    const unknown = messages.filter(({ value }) => column in value && !check.known.includes(value[column] ?? ''));
+    if (unknown.length > 0) counts[column] = unknown.length;
+  }
+  return counts;
+}
+
 describe('any file', () => {
   it('gives what the reference gives, however it is cut and wherever it is resumed', { timeout: TIMEOUT_MS }, () => {
     fc.assert(
-      fc.property(anyFile, chunkSizes, budgets, maxLineBytes, (file, chunkSizes, budgets, maxLineBytes) => {
-        const whole = transformFile(file, { maxLineBytes });
-        const expected = referenceRows(file, maxLineBytes);
-        expect(whole.messages.map(({ value }) => Object.values(value).slice(3))).toEqual(
-          expected.flatMap(({ fields }) => (fields ? [fields] : [])),
-        );
-        expect(whole.messages.map(({ key }) => key)).toEqual(whole.messages.map(({ value }) => value['a']));
-        expect(whole.rejects.map(({ line, code, raw }) => ({ line, code, raw }))).toEqual(
-          expected.flatMap(({ line, code, raw }) => (code ? [{ line, code, raw }] : [])),
-        );
-        expect(whole.byteOffset).toBe(file.length);
+      fc.property(anyFile, chunkSizes, budgets, maxLineBytes, (...args) => mustAgree(...args)),
+      { numRuns: RUNS },
+    );
+  });
+});
 
-        const cut = transformFile(file, { maxLineBytes, chunkSizes, budgets });
-        expect(outcome(cut)).toEqual(outcome(whole));
+describe('a file with checked columns', () => {
+  const check = fc.constantFrom<FieldCheck>('msisdn', 'integer', 'date-time', { known: ['video', '"', 'é', ''] });
+  /** Checks of some columns, in any order, and of one that no file has. */
+  const someChecks = fc
+    .tuple(fc.subarray([...COLUMNS, 'elsewhere'], { minLength: 1 }), fc.array(check, { minLength: 7, maxLength: 7 }))
+    .map(([columns, kinds]) =>
+      Object.fromEntries(columns.map((column, i) => [column, kinds[i] ?? 'integer'] as const)),
+    );
+  const checkedFile = fc.tuple(columnCount, someChecks).chain(([columns, checks]) => {
+    const field = (i: number) => encoded(likelyValue(checks[COLUMNS[i] ?? '']));
+    const row = fc.tuple(...Array.from({ length: columns }, (_, i) => field(i))).map((fields) => fields.join(','));
+    const rows = fc.oneof(
+      { weight: 20, arbitrary: row.map(latin1) },
+      { weight: 1, arbitrary: columnCount.chain(cleanRow).map(latin1) },
+      { weight: 1, arbitrary: garbage },
+    );
+    return fc
+      .tuple(header(columns), body(rows))
+      .map((parts) => ({ file: Buffer.from(parts.join(''), 'latin1'), checks }));
+  });
 
-        const checkpoints = new Map(
-          [...cut.checkpoints, ...whole.checkpoints].map((each) => [JSON.stringify(each), each]),
-        );
-        for (const { byteOffset, line, messages, rejects } of checkpoints.values()) {
-          expect(line).toBe(linesBefore(file, byteOffset));
-          const rest = transformFile(file, {
-            maxLineBytes,
-            startOffset: byteOffset,
-            chunkSizes: chunkSizes.map((size) => size * 3),
-          });
-          expect(outcome(rest)).toEqual({
-            ...outcome(whole),
-            messages: outcome(whole).messages.slice(messages),
-            rejects: whole.rejects.slice(rejects),
-            rows: whole.rows - messages - rejects,
-          });
-        }
-        // a budget of one row stops behind each row, so that each of them was resumed at
-        if (budgets.every((budget) => budget === 1)) {
-          const reached = new Set(cut.checkpoints.map(({ byteOffset }) => byteOffset));
-          expect(expected.filter(({ byteOffset }) => !reached.has(byteOffset))).toEqual([]);
-        }
-      }),
+  it('rejects the rows that regular expressions reject', { timeout: TIMEOUT_MS }, () => {
+    fc.assert(
+      fc.property(checkedFile, chunkSizes, budgets, maxLineBytes, ({ file, checks }, ...how) =>
+        mustAgree(file, ...how, checks),
+      ),
       { numRuns: RUNS },
     );
   });

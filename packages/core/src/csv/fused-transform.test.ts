@@ -193,6 +193,7 @@ describe('long lines', () => {
 
   it.each(['x'.repeat(8996), `"${'x'.repeat(8994)}"`, `"${'x\n'.repeat(4497)}"`])(
     'at a limit beyond what a reject shows are told from longer ones in chunks of one byte',
+    { timeout: 30_000 },
     (field) => {
       for (const end of ['\n', '\r\n', '\r', '']) {
         const options = { maxLineBytes: 9000, chunkSizes: [1] };

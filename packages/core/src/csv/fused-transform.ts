@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { REJECT_RAW_MAX_BYTES } from '../rejects.ts';
 import type { RejectCode } from '../rejects.ts';
 import type { CsvTransform, CsvTransformOptions } from './csv-transform.ts';
+import { ColumnChecks } from './field-checks.ts';
 import { FileStart } from './file-start.ts';
 import { InputWindow } from './input-window.ts';
 import { FilledBlock } from './message-block.ts';
@@ -32,6 +33,8 @@ class FusedTransform implements CsvTransform {
   readonly #windowBytes: number;
   readonly #quotedRun: QuotedRun;
   #columnCount = 0;
+  /** Of no column until the header is known. */
+  #checks = new ColumnChecks([], {});
   /** Undefined until the header is known. */
   #block: FilledBlock | undefined;
   /** The beginning of a line that is longer than the window; the rest of it is skipped as it comes. */
@@ -49,6 +52,10 @@ class FusedTransform implements CsvTransform {
 
   get rows(): number {
     return this.messages + this.rejects;
+  }
+
+  get unknownValues(): ReadonlyMap<string, number> {
+    return this.#checks.unknownValues;
   }
 
   get byteOffset(): number {
@@ -90,8 +97,10 @@ class FusedTransform implements CsvTransform {
     if (this.#block === undefined) {
       const columns = this.#start.read();
       if (columns === undefined) return undefined;
+      const { keyColumn, checks = {}, sink } = this.#options;
       this.#columnCount = columns.length;
-      this.#block = new FilledBlock(columns, this.#options.keyColumn, this.#options.sink);
+      this.#checks = new ColumnChecks(columns, checks);
+      this.#block = new FilledBlock(columns, keyColumn, this.#checks, sink);
     }
     return this.#block;
   }
@@ -125,7 +134,7 @@ class FusedTransform implements CsvTransform {
     return true;
   }
 
-  /** A row that is not plain: too long, with quotes, not UTF-8, or with another number of fields than the header. */
+  /** A row that is not plain: too long, with quotes, not UTF-8, or with fields that are not the header's or not right. */
   #readOddRow(block: FilledBlock): boolean {
     const window = this.#window;
     const { data, position, contentEnd } = window;
@@ -136,7 +145,7 @@ class FusedTransform implements CsvTransform {
     else if (line.includes(QUOTE)) return this.#readQuotedRecord(block, line);
     else if (!isUtf8(line)) this.#reject('bad-utf8', 'bytes that are not UTF-8', line);
     else if (block.appendLine(data, position, contentEnd)) this.#countMessage(block, data, position, contentEnd);
-    else this.#rejectFieldCount(countCommas(line) + 1, line);
+    else this.#rejectFields(countCommas(line) + 1, line);
     window.finishLine();
     return true;
   }
@@ -153,11 +162,10 @@ class FusedTransform implements CsvTransform {
     } else {
       const fields = this.#quotedRun.decode(found);
       if (fields === undefined) return this.#rejectFirstLine('not CSV', line);
-      if (fields.length === this.#columnCount) {
-        block.appendFields(fields, record.length);
+      if (fields.length === this.#columnCount && block.appendFields(fields, record.length)) {
         this.#countMessage(block, record, 0, record.length);
       } else {
-        this.#rejectFieldCount(fields.length, record);
+        this.#rejectFields(fields.length, record);
       }
     }
     window.finish(found.next);
@@ -209,9 +217,18 @@ class FusedTransform implements CsvTransform {
     return true;
   }
 
-  #rejectFieldCount(found: number, record: Buffer): void {
-    const code = found < this.#columnCount ? 'too-few-fields' : 'too-many-fields';
-    this.#reject(code, `${found} fields, ${this.#columnCount} expected`, record);
+  /** A record whose fields are too few, too many, or one of them is not what it must be. */
+  #rejectFields(found: number, record: Buffer): void {
+    const expected = this.#columnCount;
+    if (found === expected) {
+      const { code, reason } = this.#checks.failure;
+      return this.#reject(code, reason, record);
+    }
+    this.#reject(
+      found < expected ? 'too-few-fields' : 'too-many-fields',
+      `${found} fields, ${expected} expected`,
+      record,
+    );
   }
 
   #reject(code: RejectCode, reason: string, record: Buffer): void {

@@ -1,4 +1,5 @@
 import type { CsvSink, MessageBlock } from './csv-transform.ts';
+import { UNCHECKED, type ColumnChecks } from './field-checks.ts';
 import { METADATA_FIELDS } from './header.ts';
 import { escapeJson, JSON_ESCAPES, MAX_ESCAPE_BYTES } from './json-escape.ts';
 
@@ -28,6 +29,7 @@ export class FilledBlock implements MessageBlock {
 
   readonly #sink: CsvSink;
   readonly #columns: readonly string[];
+  readonly #checks: ColumnChecks;
   readonly #keyIndex: number;
   #view = new DataView(this.bytes.buffer);
   #used = 0;
@@ -39,8 +41,9 @@ export class FilledBlock implements MessageBlock {
   /** Bytes of a message whose fields are all empty, and a word to spare. */
   #fixedBytes = 0;
 
-  constructor(columns: readonly string[], keyColumn: string, sink: CsvSink) {
+  constructor(columns: readonly string[], keyColumn: string, checks: ColumnChecks, sink: CsvSink) {
     this.#columns = columns;
+    this.#checks = checks;
     this.#keyIndex = columns.indexOf(keyColumn);
     this.#sink = sink;
     this.#firstWord = new Int32Array(columns.length + 2);
@@ -61,7 +64,8 @@ export class FilledBlock implements MessageBlock {
 
   /**
    * Appends the message of the unquoted record data[start .. end), in one pass and without a string. Returns false, with
-   * nothing appended, when the record has a quote or another number of fields than the header.
+   * nothing appended, when the record has a quote, another number of fields than the header, or a value that its column's
+   * check refuses.
    */
   appendLine(data: Uint8Array, start: number, end: number): boolean {
     this.#reserve(end - start);
@@ -72,9 +76,12 @@ export class FilledBlock implements MessageBlock {
     const fragmentBytes = this.#fragmentBytes;
     const keyIndex = this.#keyIndex;
     const lastField = fragmentBytes.length - 2;
+    const checks = this.#checks;
+    const kinds = checks.kinds;
 
     let at = this.#used;
     let field = 0;
+    let fieldStart = 0; // in out
     let keyFrom = start; // in data
     let keyStart = 0; // in out
     let keyTo = -1;
@@ -82,7 +89,9 @@ export class FilledBlock implements MessageBlock {
 
     for (let word = 0, to = at; word < firstWord[1]!; word++, to += WORD_BYTES) view.setInt32(to, words[word]!, true);
     at += fragmentBytes[0]!;
+    fieldStart = at;
     keyStart = at;
+    checks.beginRow();
 
     for (let from = start; from < end; from++) {
       const byte = data[from]!;
@@ -90,6 +99,7 @@ export class FilledBlock implements MessageBlock {
         out[at++] = byte;
       } else if (byte === COMMA) {
         if (field === lastField) return false;
+        if (kinds[field] !== UNCHECKED && !checks.holds(field, out, fieldStart, at)) return false;
         if (field === keyIndex) {
           keyTo = from;
           keyEnd = at;
@@ -100,6 +110,7 @@ export class FilledBlock implements MessageBlock {
           view.setInt32(to, words[word]!, true);
         }
         at += fragmentBytes[field]!;
+        fieldStart = at;
         if (field === keyIndex) {
           keyFrom = from + 1;
           keyStart = at;
@@ -115,6 +126,7 @@ export class FilledBlock implements MessageBlock {
       }
     }
     if (field !== lastField) return false;
+    if (kinds[field] !== UNCHECKED && !checks.holds(field, out, fieldStart, at)) return false;
     if (keyTo === -1) {
       keyTo = end;
       keyEnd = at;
@@ -130,16 +142,20 @@ export class FilledBlock implements MessageBlock {
   }
 
   /**
-   * Appends the message of a record that is decoded already.
+   * Appends the message of a record that is decoded already. Returns false, with nothing appended, when it has a value that
+   * its column's check refuses.
    * @param fields as many as there are columns
    * @param recordBytes length of the record in the file: what the fields can need follows from it
    */
-  appendFields(fields: readonly string[], recordBytes: number): void {
+  appendFields(fields: readonly string[], recordBytes: number): boolean {
     this.#reserve(recordBytes);
+    const checks = this.#checks;
     let at = this.#used;
+    checks.beginRow();
     for (const [index, field] of fields.entries()) {
-      at = this.#writeFragment(index, at);
-      at += this.bytes.write(escapeJson(field), at, 'utf8');
+      const start = this.#writeFragment(index, at);
+      at = start + this.bytes.write(escapeJson(field), start, 'utf8');
+      if (checks.kinds[index] !== UNCHECKED && !checks.holds(index, this.bytes, start, at)) return false;
     }
     at = this.#writeFragment(fields.length, at);
 
@@ -148,6 +164,7 @@ export class FilledBlock implements MessageBlock {
     this.#keysFrom -= Buffer.byteLength(key, 'utf8');
     this.bytes.write(key, this.#keysFrom, 'utf8');
     this.#finish(at, this.#keysFrom, keyEnd);
+    return true;
   }
 
   /** Bytes of the value and the key that were appended last. */
@@ -159,6 +176,7 @@ export class FilledBlock implements MessageBlock {
 
   /** Takes back what was appended last. */
   dropLast(): void {
+    this.#checks.uncountRow();
     this.count--;
     this.#used = this.count > 0 ? this.valueEnds[this.count - 1]! : 0;
   }
@@ -188,6 +206,7 @@ export class FilledBlock implements MessageBlock {
     this.keyEnds[this.count] = keyEnd;
     this.count++;
     this.#used = valueEnd;
+    this.#checks.countRow();
   }
 
   #writeFragment(index: number, at: number): number {

@@ -3,12 +3,15 @@ import { isUtf8 } from 'node:buffer';
 import { CsvError, parse } from 'csv-parse/sync';
 
 import type { RejectCode } from '../../rejects.ts';
+import type { FieldCheck, FieldChecks } from '../field-checks.ts';
 
 export interface ReferenceRow {
   readonly line: number;
   readonly byteOffset: number;
   readonly fields?: readonly string[];
   readonly code?: RejectCode;
+  /** The column whose value is the reason. */
+  readonly badColumn?: string;
   readonly raw: string;
 }
 
@@ -22,10 +25,10 @@ interface Line {
  * What the transform should do, written for obviousness instead of speed: cut the file into physical lines, then let
  * csv-parse say whether one line, or the first two, or the first three... are a record. The first record is the header.
  */
-export function referenceRows(file: Buffer, maxLineBytes: number): ReferenceRow[] {
+export function referenceRows(file: Buffer, maxLineBytes: number, checks: FieldChecks = {}): ReferenceRow[] {
   const lines = physicalLines(file);
   const rows: ReferenceRow[] = [];
-  let columnCount: number | undefined;
+  let columns: readonly string[] | undefined;
   for (let i = 0; i < lines.length;) {
     const first = lines[i]!;
     if (first.start === first.contentEnd) {
@@ -34,19 +37,55 @@ export function referenceRows(file: Buffer, maxLineBytes: number): ReferenceRow[
     }
     const { lineCount, code, fields } = readRecord(file, lines, i, maxLineBytes);
     const last = lines[i + lineCount - 1]!;
-    if (columnCount === undefined) {
-      columnCount = fields?.length ?? 0;
+    if (columns === undefined) {
+      columns = fields ?? [];
     } else {
       const raw = file.toString('latin1', first.start, Math.min(last.contentEnd, first.start + 8192));
       const row = { line: i + 1, byteOffset: last.next, raw };
       if (fields === undefined || code !== undefined) rows.push({ ...row, code: code ?? 'bad-quote' });
-      else if (fields.length < columnCount) rows.push({ ...row, code: 'too-few-fields' });
-      else if (fields.length > columnCount) rows.push({ ...row, code: 'too-many-fields' });
-      else rows.push({ ...row, fields });
+      else if (fields.length < columns.length) rows.push({ ...row, code: 'too-few-fields' });
+      else if (fields.length > columns.length) rows.push({ ...row, code: 'too-many-fields' });
+      else rows.push({ ...row, ...(firstBadField(fields, columns, checks) ?? { fields }) });
     }
     i += lineCount;
   }
   return rows;
+}
+
+function firstBadField(
+  fields: readonly string[],
+  columns: readonly string[],
+  checks: FieldChecks,
+): { code: RejectCode; badColumn: string } | undefined {
+  for (const [i, badColumn] of columns.entries()) {
+    const code = faultOf(fields[i] ?? '', Object.entries(checks).find(([column]) => column === badColumn)?.[1]);
+    if (code !== undefined) return { code, badColumn };
+  }
+  return undefined;
+}
+
+/** The code of a value that is not what its check says. */
+export function faultOf(value: string, check: FieldCheck | undefined): RejectCode | undefined {
+  if (typeof check !== 'string') return undefined;
+  switch (check) {
+    case 'msisdn':
+      return /^\+?[0-9]{5,20}$/.test(value) ? undefined : 'bad-msisdn';
+    case 'integer':
+      return /^[0-9]{1,18}$/.test(value) ? undefined : 'bad-integer';
+    case 'date-time':
+      return isDateTime(value) ? undefined : 'bad-time';
+  }
+}
+
+function isDateTime(value: string): boolean {
+  const match =
+    /^(\d{4}-\d\d-\d\d)[ T](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3])(?::?[0-5]\d)?)?$/.exec(
+      value,
+    );
+  const [, date = ''] = match ?? [];
+  const midnight = new Date(`${date}T00:00:00Z`);
+  // a day that no month has is the next month's, or no date at all
+  return !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(date) && !date.startsWith('0000');
 }
 
 function readRecord(

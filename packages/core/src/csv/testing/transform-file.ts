@@ -14,6 +14,7 @@ export interface Run {
     readonly raw: string;
   }[];
   readonly rows: number;
+  readonly unknownValues: Record<string, number>;
   readonly byteOffset: number;
   readonly line: number;
   /** The state after each push and end. */
@@ -94,7 +95,8 @@ export function transformFile(file: Buffer, { chunkSizes, budgets = [Infinity], 
   untilDone((maxRows) => transform.end(maxRows));
 
   const { rows, byteOffset, line } = transform;
-  return { messages, rejects, rows, byteOffset, line, checkpoints, timestamps, calls };
+  const unknownValues = Object.fromEntries(transform.unknownValues);
+  return { messages, rejects, rows, unknownValues, byteOffset, line, checkpoints, timestamps, calls };
 }
 
 /** The same without what depends on chunks and budgets: the metadata and the way there. */
