@@ -25,6 +25,7 @@ const listing = [
   listed('.cdr_data_1.csv'),
   listed('cdr_data_1.csv.part'),
   listed('report.pdf'),
+  listed('cdr_data_caf\ufffd.csv'),
 ];
 const ledger = new Map([
   entry('cdr_data_done.csv'),
@@ -50,6 +51,7 @@ test('each decision has its reason', () => {
     '.cdr_data_1.csv: ignore, a temporary name',
     'cdr_data_1.csv.part: ignore, a temporary name',
     'report.pdf: ignore, belongs to no feed',
+    'cdr_data_caf\ufffd.csv: ignore, its name is not UTF-8: rename it on the server',
   ]);
 });
 

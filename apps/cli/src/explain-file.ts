@@ -1,5 +1,5 @@
 import { decide, type ChangedFilesPolicy } from '@cdr/core/decide';
-import { matchFeed, type Feed } from '@cdr/core/feeds';
+import { isUtf8Name, matchFeed, type Feed } from '@cdr/core/feeds';
 import type { LedgerRecord } from '@cdr/core/ledger-record';
 import { isTemporaryName, type ListedFile } from '@cdr/core/select-files';
 
@@ -27,6 +27,7 @@ export function explainFile(
   const ignore = (why: string): FileDecision => ({ file: name, decision: 'ignore', why });
   if (!file.isRegularFile) return ignore('no regular file');
   if (isTemporaryName(name)) return ignore('a temporary name');
+  if (!isUtf8Name(name)) return ignore('its name is not UTF-8: rename it on the server');
   if (!matchFeed(feeds, name)) return ignore('belongs to no feed');
 
   const entry = ledger.get(name);

@@ -63,7 +63,7 @@ class ScanReport {
     this.metrics = metrics;
   }
 
-  scan({ counts, enqueued, catchUp, unclaimed, changed }: ScanResult, tookMs: number): void {
+  scan({ counts, enqueued, catchUp, unclaimed, notUtf8, changed }: ScanResult, tookMs: number): void {
     const { metrics, log } = this;
     metrics.scans.inc();
     metrics.scanSeconds.observe(tookMs / 1000);
@@ -88,6 +88,11 @@ class ScanReport {
     if (enqueued.added === 0 && line === this.lastLine && now - this.loggedAt < LOG_SAME_RESULT_EVERY_MS) return;
     log.info({ ...counts, ...enqueued, tookMs: Math.round(tookMs) }, line);
     if (unclaimed.length > 0) log.warn({ examples: unclaimed }, `${counts.unclaimed} files belong to no feed`);
+    if (notUtf8.length > 0)
+      log.warn(
+        { examples: notUtf8 },
+        `${counts.notUtf8} files have names that are not UTF-8 and cannot be read: rename them on the server`,
+      );
     if (changed.length > 0) log.warn({ examples: changed }, `${counts.changed} files changed after they were ingested`);
     this.lastLine = line;
     this.loggedAt = now;

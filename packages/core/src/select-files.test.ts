@@ -38,6 +38,8 @@ describe('a name', () => {
     ['x_cdr_voice_1.csv', undefined],
     ['cdr_voice_1.CSV', undefined],
     ['cdr_sms_1.csv', undefined],
+    ['cdr_data_\u{1f600}.csv', 'data'],
+    ['cdr_data_caf\ufffd.csv', undefined],
   ])('%j belongs to feed %s', (name, feed) => {
     expect(matchFeed(FEEDS, name)?.name).toBe(feed);
   });
@@ -108,7 +110,7 @@ describe('a scan', () => {
     const files = listed('cdr_data_1.csv', '.cdr_data_2.csv', 'cdr_data_3.csv.part', 'readme.txt', 'cdr_sms_1.csv');
     const { wanted, counts, unclaimed } = select(files);
     expect(wanted.map(({ file }) => file)).toEqual(['cdr_data_1.csv']);
-    expect(counts).toEqual({ found: 1, ingested: 0, changed: 0, settling: 0, unclaimed: 2, wanted: 1 });
+    expect(counts).toEqual({ found: 1, ingested: 0, changed: 0, settling: 0, unclaimed: 2, notUtf8: 0, wanted: 1 });
     expect(unclaimed).toEqual(['readme.txt', 'cdr_sms_1.csv']);
     expect(claimedFiles(files, FEEDS).map(({ name }) => name)).toEqual(['cdr_data_1.csv']);
     // not even those that a feed with a wider pattern would claim
@@ -118,6 +120,14 @@ describe('a scan', () => {
       'readme.txt',
       'cdr_sms_1.csv',
     ]);
+  });
+
+  it('leaves names alone that are not UTF-8, and says which', () => {
+    const { wanted, counts, unclaimed, notUtf8 } = select(listed('cdr_data_caf\ufffd.csv', 'x', 'cdr_data_1.csv'));
+    expect(wanted.map(({ file }) => file)).toEqual(['cdr_data_1.csv']);
+    expect(counts).toMatchObject({ found: 1, unclaimed: 2, notUtf8: 1 });
+    expect(unclaimed).toEqual(['cdr_data_caf\ufffd.csv', 'x']);
+    expect(notUtf8).toEqual(['cdr_data_caf\ufffd.csv']);
   });
 
   it('keeps a few names and counts them all', () => {
@@ -192,6 +202,7 @@ describe('a scan', () => {
       changed: 1,
       settling: 0,
       unclaimed: 0,
+      notUtf8: 0,
       wanted: 3,
     });
   });

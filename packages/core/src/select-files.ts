@@ -1,5 +1,5 @@
 import { decide, sameIdentity, type ChangedFilesPolicy } from './decide.ts';
-import { matchFeed, type Feed } from './feeds.ts';
+import { isUtf8Name, matchFeed, type Feed } from './feeds.ts';
 import { byTimeInName } from './file-order.ts';
 import type { IngestJob } from './ingest-job.ts';
 import type { FileIdentity, LedgerRecord } from './ledger-record.ts';
@@ -16,6 +16,8 @@ export interface Selection {
   readonly counts: SelectionCounts;
   /** Names of files that no feed claims, a few of them. */
   readonly unclaimed: string[];
+  /** Those of them whose names are not UTF-8, as far as they can be shown. */
+  readonly notUtf8: string[];
   /** Names of files whose content differs from what was ingested. */
   readonly changed: string[];
 }
@@ -28,6 +30,8 @@ export interface SelectionCounts {
   /** Still being written, as far as we can tell. */
   settling: number;
   unclaimed: number;
+  /** Of those, files whose names are not UTF-8: no feed can claim them, as nobody can ask for them. */
+  notUtf8: number;
   wanted: number;
 }
 
@@ -54,8 +58,17 @@ export function selectFiles(
   nowMs: number,
   changedFiles: ChangedFilesPolicy,
 ): Selection {
-  const counts: SelectionCounts = { found: 0, ingested: 0, changed: 0, settling: 0, unclaimed: 0, wanted: 0 };
+  const counts: SelectionCounts = {
+    found: 0,
+    ingested: 0,
+    changed: 0,
+    settling: 0,
+    unclaimed: 0,
+    notUtf8: 0,
+    wanted: 0,
+  };
   const unclaimed: string[] = [];
+  const notUtf8: string[] = [];
   const changed: string[] = [];
   const wanted: (IngestJob & { readonly name: string })[] = [];
   for (const { name, size, mtimeMs } of files) {
@@ -64,6 +77,10 @@ export function selectFiles(
     if (!feed) {
       counts.unclaimed++;
       if (unclaimed.length < NAMES_KEPT) unclaimed.push(name);
+      if (!isUtf8Name(name)) {
+        counts.notUtf8++;
+        if (notUtf8.length < NAMES_KEPT) notUtf8.push(name);
+      }
       continue;
     }
     counts.found++;
@@ -81,5 +98,5 @@ export function selectFiles(
   }
   wanted.sort(byTimeInName);
   counts.wanted = wanted.length;
-  return { wanted: wanted.map(({ name: _, ...job }) => job), counts, unclaimed, changed };
+  return { wanted: wanted.map(({ name: _, ...job }) => job), counts, unclaimed, notUtf8, changed };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { escapeForTerminal, hideUrlCredentials } from './log-line.ts';
+import { escapeBeyondJson, escapeForTerminal, hideUrlCredentials } from './log-line.ts';
 
 test.each([
   ['redis://:secret@host:6379/1', 'redis://***@host:6379/1'],
@@ -8,6 +8,13 @@ test.each([
   ['nothing@all and 12:34', 'nothing@all and 12:34'],
 ])('credentials in %s', (line, expected) => {
   expect(hideUrlCredentials(line)).toBe(expected);
+});
+
+test('a JSON line stays one line for everybody, and says the same', () => {
+  const value = { file: 'a\u2028b\u2029c\u0085d\u009b31m\x7f\u202ee\n\u00a0é' };
+  const line = escapeBeyondJson(`${JSON.stringify(value)}\n`);
+  expect(line).toBe('{"file":"a\\u2028b\\u2029c\\u0085d\\u009b31m\\u007f\\u202ee\\n\u00a0é"}\n');
+  expect(JSON.parse(line)).toEqual(value);
 });
 
 test('what looks like an escape already is not turned into a control character', () => {

@@ -4,6 +4,14 @@ export function hideUrlCredentials(line: string): string {
 }
 
 /**
+ * The same JSON line, with what JSON leaves as it is but not everybody does written as \uXXXX: C1 controls and the line
+ * breaks of Unicode, which some readers of lines and some terminals act on, and the marks that turn the direction of text.
+ */
+export function escapeBeyondJson(jsonLine: string): string {
+  return jsonLine.replace(/[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, unicodeEscape);
+}
+
+/**
  * Makes a JSON line safe to be printed unescaped: a file name may hold sequences that drive a terminal, or line breaks
  * that look like further log lines. They are shown as escapes; a stack keeps its line breaks.
  */
@@ -27,8 +35,9 @@ function escapeStrings(value: unknown, key: string): unknown {
 
 /** Text of strangers for a terminal: C0 and C1 controls, and the marks that turn the direction of text, as escapes. */
 export function escapeControls(text: string): string {
-  return text.replace(
-    /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return text.replace(/[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, unicodeEscape);
+}
+
+function unicodeEscape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { pino, stdTimeFunctions, type DestinationStream, type Logger as PinoLogger, type LoggerOptions } from 'pino';
 import { logError } from './log-error.ts';
-import { escapeForTerminal, hideUrlCredentials } from './log-line.ts';
+import { escapeBeyondJson, escapeForTerminal, hideUrlCredentials } from './log-line.ts';
 
 export type Logger = PinoLogger;
 
@@ -32,7 +32,9 @@ export function createLogger({ app, level, pretty = false, destination }: Create
     serializers: { err: logError, error: logError },
     redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]), censor: '***' },
     hooks: {
-      streamWrite: prettyStream ? (line) => escapeForTerminal(hideUrlCredentials(line)) : hideUrlCredentials,
+      streamWrite: prettyStream
+        ? (line) => escapeForTerminal(hideUrlCredentials(line))
+        : (line) => escapeBeyondJson(hideUrlCredentials(line)),
     },
   };
   const stream = prettyStream ?? destination;
