@@ -27,6 +27,9 @@ cdr() { docker-compose run --rm --no-deps -T cli "$@" 2>/dev/null; }
 start_daemon() {
   docker info >/dev/null 2>&1 && return
   mkdir -p "$work"
+  # the daemon leaves its bridge and its rules behind
+  iptables-save >"$work/iptables.before"
+  ip link show docker0 >/dev/null 2>&1 && touch "$work/docker0.before"
   setsid "$daemon" --data-root "$work/data" --exec-root "$work/exec" --pidfile "$work/docker.pid" -H "$DOCKER_HOST" \
     --log-level warn >"$work/dockerd.log" 2>&1 </dev/null &
   for _ in $(seq 150); do
@@ -89,25 +92,27 @@ metric() {
 }
 
 ingest() {
-  local killed='' started done_files victim deadline=$((SECONDS + 1800))
+  local victim='' started done_files seen deadline=$((SECONDS + 1800))
   say "generating $files files of $rows rows"
-  docker-compose run --rm -T generator 2>/dev/null
+  docker-compose run --rm --no-deps -T generator 2>/dev/null
   started=$SECONDS
   say 'ingesting'
   while true; do
     done_files=$(metric scanner 'cdr_scanner_files{state="ingested"')
-    if [ -z "$killed" ] && [ "$done_files" -ge $((files / 4)) ]; then
+    if [ -z "$victim" ] && [ "$done_files" -ge $((files / 5)) ]; then
       victim=$(docker-compose ps -q worker | head -n 1)
-      say "$done_files files ingested; killing $(docker inspect -f '{{.Name}}' "$victim") by SIGKILL"
+      seen=$(docker exec "$victim" node -e "
+        fetch('http://127.0.0.1:9464/metrics').then((r) => r.text()).then((text) => {
+          console.log(/^cdr_worker_busy_slots.* (\\d+)\$/m.exec(text)[1]); })")
       docker kill --signal KILL "$victim" >/dev/null
-      killed=yes
+      say "$done_files files ingested; killed $(docker inspect -f '{{.Name}}' "$victim") by SIGKILL with $seen files in its hands"
       sleep 2
       say 'starting it again, as an operator would'
       docker start "$victim" >/dev/null
     fi
     [ "$done_files" -ge "$files" ] && break
     [ "$SECONDS" -gt "$deadline" ] && { say "only $done_files files after half an hour"; return 1; }
-    sleep 2
+    sleep 1
   done
   say "$done_files of $files files ingested, $((SECONDS - started)) s after the last upload"
   until_healthy
@@ -115,10 +120,10 @@ ingest() {
   say 'what the ledger and the topics say'
   cdr status
   cdr audit
-  say 'what Prometheus knows'
-  docker-compose exec -T prometheus wget -q -O - 'http://127.0.0.1:9090/api/v1/query?query=sum by (job) (up)' && echo
-  docker-compose exec -T prometheus wget -q -O - \
-    'http://127.0.0.1:9090/api/v1/query?query=sum(cdr_worker_messages_total)' && echo
+  say 'files by attempt, as the ledger has it'
+  docker-compose exec -T redis redis-cli --raw hvals "${REDIS_PREFIX:-cdr}:ledger" | grep -o '"attempt":[0-9]*' | sort | uniq -c
+  say 'what Prometheus knows: targets that are up, by job; alarms'
+  docker-compose exec -T prometheus wget -q -O - 'http://127.0.0.1:9090/api/v1/query?query=sum(up)by(job)' && echo
   docker-compose exec -T prometheus wget -q -O - 'http://127.0.0.1:9090/api/v1/alerts' && echo
 }
 
@@ -127,8 +132,12 @@ down() {
     docker-compose --profile cli --profile generator down --volumes --remove-orphans --timeout 40 >/dev/null 2>&1 || true
     stop_daemon
   fi
+  if [ -e "$work/iptables.before" ]; then
+    iptables-restore <"$work/iptables.before"
+    [ -e "$work/docker0.before" ] || ip link delete docker0 2>/dev/null || true
+  fi
   # mounts of the daemon's that are left keep the folder from being deleted
-  grep -o " $work/[^ ]*" /proc/mounts | sort -r | while read -r mount; do umount "$mount" || true; done
+  { grep -o " $work/[^ ]*" /proc/mounts || true; } | sort -r | while read -r mount; do umount "$mount" || true; done
   rm -rf "$work"
   say 'everything is gone'
 }
