@@ -9,13 +9,13 @@ export interface PollOptions {
 /**
  * Asks again and again until there is a result: anything but undefined, null and false. What `ask` throws counts as
  * "not yet".
- * @param what completes the sentence "Waited 30000 ms for ...", which is the error after the deadline
+ * @param what completes the sentence "Waited 60000 ms for ...", which is the error after the deadline
  * @returns the result
  */
 export async function pollUntil<T>(
   what: string,
   ask: () => T | Promise<T>,
-  { deadlineMs = 30_000, intervalMs = 20 }: PollOptions = {},
+  { deadlineMs = 60_000, intervalMs = 20 }: PollOptions = {},
 ): Promise<Exclude<T, undefined | null | false>> {
   const deadline = Date.now() + deadlineMs;
   let last: unknown;

@@ -106,7 +106,19 @@ export class Scenario {
         if (open.length > 0) throw new Error(`open: ${open.slice(0, 5).join(', ')}`);
         return true;
       },
-      { deadlineMs: 60_000, intervalMs: 50, ...options },
+      { deadlineMs: 120_000, intervalMs: 50, ...options },
+    );
+  }
+
+  /** Resolves when so many of these files are committed. */
+  async untilSome(files: readonly { readonly name: string }[], count: number): Promise<void> {
+    await pollUntil(
+      `${count} of ${files.length} files to be committed`,
+      async () => {
+        const records = await Promise.all(files.map(({ name }) => this.known(name)));
+        return records.filter((record) => record?.state === 'committed').length >= count;
+      },
+      { deadlineMs: 150_000, intervalMs: 50 },
     );
   }
 
@@ -138,7 +150,10 @@ export class Scenario {
 
   /** Resolves when the job of this file is completed, with what its attempts have cost. */
   async untilCompleted(file: string, options?: PollOptions): Promise<Job<IngestJob>> {
-    return this.untilJob(file, 'to be completed', (state) => state === 'completed', options);
+    return this.untilJob(file, 'to be completed', (state) => state === 'completed', {
+      deadlineMs: 120_000,
+      ...options,
+    });
   }
 
   /** As if the lease had run out: the next scanner to ask may scan. */
@@ -153,6 +168,16 @@ export class Scenario {
       async () => ['completed', 'failed', 'unknown'].includes(await this.queue.getJobState(jobIdOf(file))),
       options,
     );
+  }
+
+  /** Adds a job of whatever data, as a dashboard could. */
+  async enqueueAnything(file: string, data: unknown): Promise<void> {
+    await this.queue.add('data', data as IngestJob, { jobId: jobIdOf(file), attempts: 8, backoff: { type: 'custom' } });
+  }
+
+  /** What Redis remembers of the ledger, to be changed by hand: a hash. */
+  async changeProjection(change: (redis: Redis, key: string) => Promise<unknown>): Promise<void> {
+    await change(this.redis, `${this.world.redisPrefix}:ledger`);
   }
 
   /** Adds a job as a scanner would. */

@@ -28,6 +28,7 @@ export class TcpProxy {
   readonly #target: { readonly host: string; readonly port: number };
   readonly #filterFor: ((link: Link) => LinkFilter) | undefined;
   readonly #links = new Set<Link>();
+  readonly #dead = new Map<Link, Set<Direction>>();
   #server: Server;
   #delayMs = 0;
   #swallowed: ReadonlySet<Direction> = new Set();
@@ -79,7 +80,7 @@ export class TcpProxy {
 
   /**
    * Bytes of these directions vanish from now on, and so does the news that an end has closed: both ends are left
-   * believing in a connection that is dead. `restore` does not bring back what was swallowed, so cut it then.
+   * believing in a connection that is dead. A link that has lost bytes stays dead after `restore` too.
    */
   swallow(...directions: readonly Direction[]): void {
     this.#swallowed = new Set(directions);
@@ -130,8 +131,12 @@ export class TcpProxy {
         to.once('drain', () => from.resume());
       }
     };
+    const isDead = (): boolean => {
+      if (this.#swallowed.has(direction)) this.#dead.set(link, (this.#dead.get(link) ?? new Set()).add(direction));
+      return this.#dead.get(link)?.has(direction) ?? false;
+    };
     const take = (bytes: Buffer): void => {
-      if (this.#swallowed.has(direction)) return;
+      if (isDead()) return;
       if (filter) filter(bytes, forward);
       else forward(bytes);
     };
@@ -141,8 +146,9 @@ export class TcpProxy {
     });
     from.on('error', () => undefined);
     from.on('close', () => {
-      if (this.#swallowed.has(direction)) return;
+      if (isDead()) return;
       this.#links.delete(link);
+      this.#dead.delete(link);
       to.destroySoon();
     });
   }

@@ -3,7 +3,7 @@ import { jobIdOf } from '@cdr/core/job-id';
 import { MAX_ATTEMPTS } from '@cdr/core/retry-policy';
 import { Queue, type JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { reconnectDelayMs, redisCall } from './redis-connection.ts';
+import { reconnectDelayMs, redisCall, SILENCE_MS } from './redis-connection.ts';
 import type { RedisSettings } from './redis-settings.ts';
 
 const CHUNK = 1000;
@@ -84,6 +84,7 @@ export class IngestQueue {
         enableOfflineQueue: false,
         maxRetriesPerRequest: 1,
         commandTimeout: 5_000,
+        socketTimeout: SILENCE_MS,
         retryStrategy: reconnectDelayMs,
       },
       defaultJobOptions: JOB_OPTIONS,

@@ -2,7 +2,7 @@ import { CdrError, describeError } from '@cdr/core/errors';
 import { ingestJobSchema, QUEUE_NAME, type IngestJob } from '@cdr/core/ingest-job';
 import { backoffMs } from '@cdr/core/retry-policy';
 import { DelayedError, UnrecoverableError, WaitingError, Worker, type Job } from 'bullmq';
-import { reconnectDelayMs, redisCall, toRedisError } from './redis-connection.ts';
+import { reconnectDelayMs, redisCall, SILENCE_MS, toRedisError } from './redis-connection.ts';
 import type { RedisSettings } from './redis-settings.ts';
 
 /** What became of a job in this worker's hands. Deciding it is the worker's business, carrying it out is this file's. */
@@ -84,7 +84,12 @@ export class IngestSlot {
       {
         name: options.worker,
         prefix: options.redis.prefix,
-        connection: { url: options.redis.url, maxRetriesPerRequest: null, retryStrategy: reconnectDelayMs },
+        connection: {
+          url: options.redis.url,
+          maxRetriesPerRequest: null,
+          socketTimeout: SILENCE_MS,
+          retryStrategy: reconnectDelayMs,
+        },
         autorun: false,
         concurrency: 1,
         lockDuration: options.lockMs,

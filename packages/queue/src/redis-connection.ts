@@ -4,6 +4,12 @@ import { Redis } from 'ioredis';
 export type { Redis };
 
 const COMMAND_TIMEOUT_MS = 5_000;
+/**
+ * A connection on which something was asked and nothing came back for so long is dead, though nobody has said so: a
+ * router that forgot it, a server that vanished. Without this, TCP would go on hoping for a quarter of an hour.
+ * More than BullMQ's longest blocking command takes (10 s).
+ */
+export const SILENCE_MS = 15_000;
 const RECONNECT_AT_MOST_EVERY_MS = 2_000;
 
 /** Pause before the n-th attempt to reconnect: a server that comes back is found within 2 s. */
@@ -21,6 +27,7 @@ export function openCommandConnection(url: string, onError: (error: Error) => vo
     enableOfflineQueue: false,
     maxRetriesPerRequest: 1,
     commandTimeout: COMMAND_TIMEOUT_MS,
+    socketTimeout: SILENCE_MS,
     retryStrategy: reconnectDelayMs,
   });
   redis.on('error', onError);
