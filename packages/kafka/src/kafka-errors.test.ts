@@ -39,6 +39,7 @@ describe('an error code of a broker', () => {
     [20, 'NOT_ENOUGH_REPLICAS_AFTER_APPEND', 'retry'],
     [29, 'TOPIC_AUTHORIZATION_FAILED', 'kafka-authorization'],
     [31, 'CLUSTER_AUTHORIZATION_FAILED', 'kafka-authorization'],
+    [32, 'INVALID_TIMESTAMP', 'bad-config'],
     [45, 'OUT_OF_ORDER_SEQUENCE_NUMBER', 'fenced'],
     [47, 'INVALID_PRODUCER_EPOCH', 'fenced'],
     [48, 'INVALID_TXN_STATE', 'fenced'],

@@ -52,6 +52,11 @@ const KNOWN: Readonly<Record<number, KnownError>> = {
   20: { name: 'NOT_ENOUGH_REPLICAS_AFTER_APPEND', reaction: 'retry' },
   29: { name: 'TOPIC_AUTHORIZATION_FAILED', reaction: 'kafka-authorization', hint: GRANT_HINT },
   31: { name: 'CLUSTER_AUTHORIZATION_FAILED', reaction: 'kafka-authorization', hint: GRANT_HINT },
+  32: {
+    name: 'INVALID_TIMESTAMP',
+    reaction: 'bad-config',
+    hint: "Set this machine's clock: brokers refuse messages from an hour ahead (message.timestamp.after.max.ms).",
+  },
   33: { name: 'UNSUPPORTED_SASL_MECHANISM', reaction: 'kafka-auth' },
   34: { name: 'ILLEGAL_SASL_STATE', reaction: 'retry' },
   45: { name: 'OUT_OF_ORDER_SEQUENCE_NUMBER', reaction: 'fenced' },
