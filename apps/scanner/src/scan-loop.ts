@@ -14,6 +14,7 @@ const PAUSE_PER_SCAN = 10;
 /** Jobs that are in no list are looked for this often; it reads every list. */
 const RECONCILE_EVERY_MS = 60_000;
 const LOG_SAME_RESULT_EVERY_MS = 60_000;
+const SHOWN_FILES = 5;
 
 /** When to scan: one scan after another, with a pause, while the lease is ours, until the signal is aborted. */
 export async function scanLoop(
@@ -63,7 +64,7 @@ class ScanReport {
     this.metrics = metrics;
   }
 
-  scan({ counts, enqueued, catchUp, unclaimed, notUtf8, changed }: ScanResult, tookMs: number): void {
+  scan({ counts, enqueued, catchUp, mended, unclaimed, notUtf8, changed }: ScanResult, tookMs: number): void {
     const { metrics, log } = this;
     metrics.scans.inc();
     metrics.scanSeconds.observe(tookMs / 1000);
@@ -78,6 +79,12 @@ class ScanReport {
 
     if (catchUp.rebuilt)
       log.warn({ records: catchUp.records }, `projection rebuilt from the ledger topic: ${catchUp.rebuilt}`);
+    metrics.mendedProjection.inc(mended.length);
+    if (mended.length > 0)
+      log.error(
+        { examples: mended.slice(0, SHOWN_FILES) },
+        `Redis remembered something else of ${mended.length} files than the ledger says: put right`,
+      );
     for (const { file, offset, problem } of catchUp.unreadable)
       log.error({ fileKey: file, offset: offset.toString(), problem }, 'a ledger record is not readable');
     const line =

@@ -1,13 +1,17 @@
-import type { ChangedFilesPolicy } from '@cdr/core/decide';
+import { decidingPartOf, type ChangedFilesPolicy, type DecidingPart } from '@cdr/core/decide';
 import type { Feed } from '@cdr/core/feeds';
 import { claimedFiles, selectFiles, type SelectionCounts } from '@cdr/core/select-files';
 import type { SettlingFiles } from '@cdr/core/settling';
 import type { LedgerReader } from '@cdr/kafka/ledger-reader';
 import { catchUpProjection, type CatchUp } from '@cdr/ledger/catch-up-projection';
+import type { ProjectionCheck } from '@cdr/ledger/projection-check';
 import type { EnqueueResult, IngestQueue } from '@cdr/queue/ingest-queue';
 import type { LedgerIdentity, LedgerProjection } from '@cdr/queue/ledger-projection';
 import type { SftpPool } from '@cdr/sftp/sftp-pool';
 import type { AnnounceScan } from './scan-points.ts';
+
+/** Records of so many files are in memory at a time. */
+const LOOK_UP_AT_ONCE = 1_000;
 
 export interface ScanParts {
   readonly sftp: SftpPool;
@@ -15,6 +19,7 @@ export interface ScanParts {
   readonly projection: LedgerProjection;
   readonly ledgerReader: LedgerReader;
   readonly ledger: () => LedgerIdentity;
+  readonly projectionCheck: ProjectionCheck;
   readonly feeds: readonly Feed[];
   readonly settling: SettlingFiles;
   readonly remotePath: string;
@@ -26,6 +31,8 @@ export interface ScanResult {
   readonly counts: SelectionCounts;
   readonly enqueued: EnqueueResult;
   readonly catchUp: CatchUp;
+  /** Files of which Redis remembered something else than the ledger says. */
+  readonly mended: readonly string[];
   readonly unclaimed: readonly string[];
   readonly notUtf8: readonly string[];
   readonly changed: readonly string[];
@@ -39,13 +46,18 @@ export async function scanOnce(parts: ScanParts, reconcile: boolean): Promise<Sc
   await parts.announce('begun');
   // before anything is enqueued: a wiped or rolled-back Redis heals here
   const catchUp = await catchUpProjection(parts.projection, parts.ledgerReader, parts.ledger());
+  const mended = await parts.projectionCheck.whenDue(parts.ledger());
   await parts.announce('caught-up');
 
   const listing = await parts.sftp.withChannel((channel) => channel.list(parts.remotePath));
   const files = listing.filter((entry) => entry.isRegularFile);
   await parts.announce('listed');
 
-  const ledger = await parts.projection.records(claimedFiles(files, parts.feeds).map(({ name }) => name));
+  const claimed = claimedFiles(files, parts.feeds).map(({ name }) => name);
+  const ledger = new Map<string, DecidingPart>();
+  for (let start = 0; start < claimed.length; start += LOOK_UP_AT_ONCE)
+    for (const [name, record] of await parts.projection.records(claimed.slice(start, start + LOOK_UP_AT_ONCE)))
+      ledger.set(name, decidingPartOf(record));
   const { wanted, counts, unclaimed, notUtf8, changed } = selectFiles(
     files,
     parts.feeds,
@@ -59,5 +71,5 @@ export async function scanOnce(parts: ScanParts, reconcile: boolean): Promise<Sc
 
   const enqueued = await parts.queue.enqueue(wanted, reconcile);
   await parts.announce('enqueued');
-  return { counts, enqueued, catchUp, unclaimed, notUtf8, changed };
+  return { counts, enqueued, catchUp, mended, unclaimed, notUtf8, changed };
 }

@@ -39,6 +39,11 @@ export function scannerMetrics(registry: Registry) {
       help: 'Records of the ledger topic that this release cannot read',
       registers,
     }),
+    mendedProjection: new Counter({
+      name: 'cdr_scanner_mended_projection_entries_total',
+      help: 'Files of which Redis remembered something else than the ledger says: the ledger has won',
+      registers,
+    }),
     jobs: new Gauge({
       name: 'cdr_scanner_jobs',
       help: 'Jobs in the queue: waiting, active, delayed, failed, completed',

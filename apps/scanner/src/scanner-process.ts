@@ -1,6 +1,7 @@
 import { KafkaCluster } from '@cdr/kafka/kafka-cluster';
 import { LedgerReader } from '@cdr/kafka/ledger-reader';
 import { ensureTopics } from '@cdr/kafka/topics';
+import { ProjectionCheck } from '@cdr/ledger/projection-check';
 import { SettlingFiles } from '@cdr/core/settling';
 import { IngestQueue } from '@cdr/queue/ingest-queue';
 import { LedgerProjection } from '@cdr/queue/ledger-projection';
@@ -77,6 +78,8 @@ export class ScannerProcess {
     });
     log.info({ port: health.port }, 'scanner starting');
 
+    const projection = new LedgerProjection(redis, config.redis);
+    const ledgerReader = new LedgerReader(cluster, config.topics.ledgerTopic);
     const lease = new ScanLease(redis, config.redis, Math.max(SHORTEST_LEASE_MS, config.scanIntervalMs * 3));
     const stop = this.stopping.signal;
     try {
@@ -91,8 +94,9 @@ export class ScannerProcess {
         {
           sftp,
           queue,
-          projection: new LedgerProjection(redis, config.redis),
-          ledgerReader: new LedgerReader(cluster, config.topics.ledgerTopic),
+          projection,
+          ledgerReader,
+          projectionCheck: new ProjectionCheck(projection, ledgerReader),
           ledger: () => ({ clusterId: cluster.clusterId, topic: config.topics.ledgerTopic }),
           feeds: config.feeds,
           settling: new SettlingFiles(config.stableForMs),

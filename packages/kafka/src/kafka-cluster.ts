@@ -11,7 +11,15 @@ import {
   type KafkajsCluster,
 } from './kafkajs-internals.ts';
 import type { KafkaSettings } from './kafka-settings.ts';
-import { findTransactionCoordinator, listOffset, type Call, type TopicPartition } from './requests.ts';
+import {
+  findTransactionCoordinator,
+  listOffset,
+  METADATA_API_KEY,
+  TOPIC_ID_METADATA_VERSION,
+  topicId,
+  type Call,
+  type TopicPartition,
+} from './requests.ts';
 
 export interface RetryOptions {
   /** How long to keep asking before the cluster counts as away. */
@@ -97,6 +105,19 @@ export class KafkaCluster {
     if (count === 0)
       throw new CdrError('kafka-topic', `topic ${topic} does not exist`, { hint: 'Create it with: cdr topics' });
     return count;
+  }
+
+  /**
+   * The id of a topic, by which one that was deleted and created again is told from the one before; undefined where the
+   * brokers give none (Redpanda, Kafka before 2.8).
+   */
+  async topicId(topic: string, deadlineMs = 30_000): Promise<string | undefined> {
+    const findBroker = (): Promise<KafkajsBroker> => this.anyBroker();
+    // connects, so that it is known what the brokers serve
+    if (!this.cluster.brokerPool.versions) await this.refresh();
+    const served = this.cluster.brokerPool.versions?.[METADATA_API_KEY]?.maxVersion;
+    if (served !== undefined && served < TOPIC_ID_METADATA_VERSION) return undefined;
+    return this.ask(topicId(topic), findBroker, { deadlineMs });
   }
 
   /** Asks the partition's leader, wherever it is by now. */

@@ -92,7 +92,11 @@ export interface KafkajsCluster {
   findBroker(options: { nodeId: number | string }): Promise<KafkajsBroker>;
   findTopicPartitionMetadata(topic: string): readonly KafkajsPartitionMetadata[];
   getNodeIds(): readonly string[];
-  readonly brokerPool: { readonly metadata: { readonly clusterId: string } | null };
+  readonly brokerPool: {
+    readonly metadata: { readonly clusterId: string } | null;
+    /** What the brokers serve, once connected. */
+    readonly versions: KafkajsBroker['versions'];
+  };
 }
 
 export interface KafkajsClusterOptions {

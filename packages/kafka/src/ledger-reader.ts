@@ -37,10 +37,12 @@ export interface LedgerStretch {
 }
 
 /** What the reader needs of the cluster. */
-export type LogSource = Pick<KafkaCluster, 'askLeader' | 'earliestOffset'>;
+export type LogSource = Pick<KafkaCluster, 'askLeader' | 'earliestOffset' | 'topicId'>;
 
 const MAX_BYTES = 4 << 20;
 const DEADLINE_MS = 30_000;
+/** For so long the topic is taken for the one that it was: too short to delete, create and fill one. */
+const SAME_TOPIC_FOR_MS = 5_000;
 
 /**
  * Reads the ledger topic's one partition. kafkajs's consumer is not used: it shows aborted records. A plain read_committed
@@ -49,6 +51,7 @@ const DEADLINE_MS = 30_000;
 export class LedgerReader {
   private readonly cluster: LogSource;
   private readonly target: TopicPartition;
+  private identity: { readonly asked: Promise<string | undefined>; readonly at: number } | undefined;
 
   constructor(cluster: LogSource, topic: string) {
     this.cluster = cluster;
@@ -130,6 +133,20 @@ export class LedgerReader {
       yield stretch;
       at = stretch.position;
     }
+  }
+
+  /** The topic's id, a few seconds old at most; undefined where the brokers give none. */
+  async topicId(): Promise<string | undefined> {
+    const now = performance.now();
+    if (!this.identity || now - this.identity.at > SAME_TOPIC_FOR_MS) {
+      const asked = this.cluster.topicId(this.target.topic);
+      const identity = { asked, at: now };
+      this.identity = identity;
+      asked.catch(() => {
+        if (this.identity === identity) this.identity = undefined;
+      });
+    }
+    return this.identity.asked;
   }
 
   /** First offset of the log: where a rebuild begins. */

@@ -3,8 +3,8 @@ import { BrokerError, NONE, THROTTLED } from './kafka-errors.ts';
 import { WireReader, WireWriter } from './wire.ts';
 
 /**
- * The seven requests that this package speaks itself, each in one fixed version that Kafka 2.x to 4.x and Redpanda serve
- * and that has no compact fields. https://kafka.apache.org/protocol
+ * The requests that this package speaks itself, each in one fixed version that Kafka 2.x to 4.x and Redpanda serve and
+ * that has no compact fields; but for the last one, which not every broker serves. https://kafka.apache.org/protocol
  */
 export interface Call<Answer> extends RawRequest {
   readonly read: (answer: Buffer) => Answer;
@@ -242,6 +242,51 @@ export function listOffset(
       check(`${apiName} of ${topic}/${partition}`, reader.int16());
       reader.int64(); // timestamp
       return reader.int64();
+    },
+  };
+}
+
+export const METADATA_API_KEY = 3;
+/** The first version of Metadata that names topics by id as well. Redpanda serves none of them. */
+export const TOPIC_ID_METADATA_VERSION = 10;
+
+/** The id that a topic was given when it was created: another one under the same name has another. */
+export function topicId(topic: string): Call<string> {
+  const apiName = 'Metadata';
+  const noTags = 0;
+  return {
+    apiKey: METADATA_API_KEY,
+    apiVersion: TOPIC_ID_METADATA_VERSION,
+    apiName,
+    body: new WireWriter()
+      .int8(noTags) // the end of the header, which has tags in this version
+      .unsignedVarint(2) // one topic
+      .raw(Buffer.alloc(16)) // asked for by name, not by id
+      .compactString(topic)
+      .int8(noTags)
+      .int8(0) // do not create it
+      .int8(0) // no rights of the cluster
+      .int8(0) // nor of the topic
+      .int8(noTags)
+      .finish(),
+    read: (answer) => {
+      const reader = new WireReader(answer);
+      reader.unsignedVarint(); // tags of the header: none
+      reader.int32(); // throttle time
+      const brokers = reader.unsignedVarint() - 1;
+      for (let i = 0; i < brokers; i++) {
+        reader.int32();
+        reader.compactString(); // host
+        reader.int32();
+        reader.compactString(); // rack
+        reader.unsignedVarint();
+      }
+      reader.compactString(); // cluster id
+      reader.int32(); // controller
+      reader.unsignedVarint(); // one topic
+      check(`${apiName} of ${topic}`, reader.int16());
+      reader.compactString();
+      return reader.raw(16).toString('base64url');
     },
   };
 }

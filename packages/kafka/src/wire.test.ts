@@ -84,6 +84,21 @@ describe('the types of the protocol', () => {
     );
   });
 
+  it('have a compact form, as the protocol documents it', () => {
+    const writer = new WireWriter(0).unsignedVarint(0).unsignedVarint(127).unsignedVarint(128).unsignedVarint(300);
+    expect(
+      writer
+        .compactString('é')
+        .raw(Buffer.from([7, 8]))
+        .finish()
+        .toString('hex'),
+    ).toBe('00' + '7f' + '8001' + 'ac02' + '03c3a9' + '0708');
+    const reader = new WireReader(writer.finish());
+    expect([1, 2, 3, 4].map(() => reader.unsignedVarint())).toEqual([0, 127, 128, 300]);
+    expect(reader.compactString()).toBe('é');
+    expect(reader.raw(2)).toEqual(Buffer.from([7, 8]));
+  });
+
   it('read null as empty', () => {
     const nulls = new WireWriter().int16(-1).int32(-1).int32(-1).int16(5).finish();
     const reader = new WireReader(nulls);

@@ -1,6 +1,6 @@
 /**
- * The primitive types of the Kafka protocol (big endian, classic lengths; no compact types, since every request here is
- * of a version before those). https://kafka.apache.org/protocol#protocol_types
+ * The primitive types of the Kafka protocol: big endian, classic lengths, and the compact ones for the one request that
+ * exists with no others. https://kafka.apache.org/protocol#protocol_types
  */
 export class WireWriter {
   private bytes: Buffer;
@@ -48,11 +48,26 @@ export class WireWriter {
   }
 
   bytesWithLength(value: Uint8Array): this {
-    this.int32(value.length);
+    return this.int32(value.length).raw(value);
+  }
+
+  /** Bytes without a length. */
+  raw(value: Uint8Array): this {
     this.reserve(value.length);
     this.bytes.set(value, this.at);
     this.at += value.length;
     return this;
+  }
+
+  unsignedVarint(value: number): this {
+    let rest = value;
+    for (; rest > 0x7f; rest >>>= 7) this.int8((rest & 0x7f) - 0x80);
+    return this.int8(rest);
+  }
+
+  compactString(value: string): this {
+    const bytes = Buffer.from(value);
+    return this.unsignedVarint(bytes.length + 1).raw(bytes);
   }
 
   array<T>(items: readonly T[], write: (writer: this, item: T) => void): this {
@@ -105,6 +120,25 @@ export class WireReader {
   /** A view of the next bytes; a null value is empty. */
   bytesWithLength(): Buffer {
     return this.take(Math.max(0, this.int32()));
+  }
+
+  /** Bytes without a length. */
+  raw(length: number): Buffer {
+    return this.take(length);
+  }
+
+  unsignedVarint(): number {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = this.take(1).readUInt8();
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+  }
+
+  /** A compact string; a null string is empty here. */
+  compactString(): string {
+    return this.take(Math.max(0, this.unsignedVarint() - 1)).toString('utf8');
   }
 
   array<T>(read: (reader: this) => T): T[] {

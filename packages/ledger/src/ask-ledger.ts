@@ -1,7 +1,8 @@
-import { CdrError, errorCodeOf } from '@cdr/core/errors';
+import { errorCodeOf } from '@cdr/core/errors';
 import type { LedgerEntry } from '@cdr/core/ledger-record';
 import type { LedgerReader, Undecided } from '@cdr/kafka/ledger-reader';
-import { sameLedger, type LedgerIdentity, type LedgerProjection } from '@cdr/queue/ledger-projection';
+import { isMadeAnew, sameLedger, type LedgerIdentity, type LedgerProjection } from '@cdr/queue/ledger-projection';
+import { endsBefore, madeAnew } from './ledger-lost.ts';
 
 export interface LedgerAnswer {
   readonly entry: LedgerEntry | undefined;
@@ -16,7 +17,8 @@ export interface LedgerAnswer {
 /**
  * What is true of a file, asked after the fence of its id: the projection's entry and position (one Redis command) and
  * the topic's tail from that position, put together in memory. Never the other way round: an answer from before the fence
- * may be overtaken. Throws `ledger-lost` when the topic ends before what the projection has already seen of it.
+ * may be overtaken. Throws `ledger-lost` when the topic ends before what the projection has already seen of it, or is
+ * another one of the same name.
  */
 export async function askLedger(
   file: string,
@@ -24,7 +26,11 @@ export async function askLedger(
   reader: LedgerReader,
   ledger: LedgerIdentity,
 ): Promise<LedgerAnswer> {
-  const { entry: known, unreadableAt, position } = await projection.ask(file);
+  const [{ entry: known, unreadableAt, position }, topicId] = await Promise.all([
+    projection.ask(file),
+    reader.topicId(),
+  ]);
+  if (position && isMadeAnew(position, { ...ledger, topicId })) throw madeAnew(ledger);
   // a projection of another cluster's or topic's ledger says nothing about this one
   const ours = position !== undefined && sameLedger(position, ledger);
   const behind = ours ? position.offset : await reader.start();
@@ -38,14 +44,7 @@ export async function askLedger(
     return { entry, readTo: tail.barrier, behindBy: tail.barrier - behind, undecided: tail.undecided };
   } catch (error) {
     if (!ours || errorCodeOf(error) !== 'ledger-moved') throw error;
-    throw new CdrError(
-      'ledger-lost',
-      `ledger topic ${ledger.topic} ends before offset ${position.offset}, which it had reached`,
-      {
-        hint: 'Records of it were lost or the topic was made anew. Nothing is ingested until you decide: docs/operations.md.',
-        cause: error,
-      },
-    );
+    throw endsBefore(position, error);
   }
 }
 

@@ -1,12 +1,14 @@
-import { CdrError, errorCodeOf } from '@cdr/core/errors';
+import { errorCodeOf } from '@cdr/core/errors';
 import type { LedgerReader, UnreadableRecord } from '@cdr/kafka/ledger-reader';
 import {
   ADVANCE_MAX_ENTRIES,
+  isMadeAnew,
   sameLedger,
   type LedgerIdentity,
   type LedgerProjection,
   type ProjectionPosition,
 } from '@cdr/queue/ledger-projection';
+import { endsBefore, madeAnew } from './ledger-lost.ts';
 
 export interface CatchUp {
   /** Records taken in. */
@@ -19,21 +21,27 @@ export interface CatchUp {
 /**
  * Brings the projection up to the ledger's last stable offset. A wiped Redis, or one of another ledger, is rebuilt from
  * the log's start; one that was rolled back goes on from its older position. When somebody else moved the position
- * meanwhile, begins again from there. Throws `ledger-lost` when the topic ends before the position.
+ * meanwhile, begins again from there. Throws `ledger-lost` when the topic ends before the position, or is another one of
+ * the same name.
  */
 export async function catchUpProjection(
   projection: LedgerProjection,
   reader: LedgerReader,
-  ledger: LedgerIdentity,
+  named: LedgerIdentity,
 ): Promise<CatchUp> {
   let records = 0;
   let rebuilt: string | undefined;
   const unreadable: UnreadableRecord[] = [];
   for (;;) {
-    const stored = await projection.position();
+    const [stored, topicId] = await Promise.all([projection.position(), reader.topicId()]);
+    const ledger = { ...named, topicId };
     let position: ProjectionPosition;
-    if (stored && sameLedger(stored, ledger)) position = stored;
-    else {
+    if (stored && isMadeAnew(stored, ledger)) throw madeAnew(ledger);
+    if (stored && sameLedger(stored, ledger)) {
+      position = { ...stored, topicId: topicId ?? stored.topicId };
+      // written by a release that did not ask for the id
+      if (position.topicId !== stored.topicId && !(await projection.advance(stored, position, []))) continue;
+    } else {
       rebuilt = stored ? `Redis knew the ledger ${stored.topic} of cluster ${stored.clusterId}` : 'Redis knew nothing';
       position = { ...ledger, offset: await reader.start() };
       if (!(await projection.restart(stored, position))) continue;
@@ -69,14 +77,7 @@ async function readOn(
     }
   } catch (error) {
     if (errorCodeOf(error) !== 'ledger-moved') throw error;
-    throw new CdrError(
-      'ledger-lost',
-      `ledger topic ${from.topic} ends before offset ${position.offset}, which it had reached`,
-      {
-        hint: 'Records of it were lost or the topic was made anew. Nothing is enqueued until you decide: docs/operations.md.',
-        cause: error,
-      },
-    );
+    throw endsBefore(position, error);
   }
   return 'caught-up';
 }

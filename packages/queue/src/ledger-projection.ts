@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { ledgerRecordSchema, type LedgerEntry, type LedgerRecord } from '@cdr/core/ledger-record';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
@@ -8,6 +9,8 @@ import type { RedisSettings } from './redis-settings.ts';
 export interface LedgerIdentity {
   readonly clusterId: string;
   readonly topic: string;
+  /** Tells a topic from one that was deleted and created again; undefined where the brokers give none. */
+  readonly topicId?: string | undefined;
 }
 
 /** How far the projection follows the ledger: every record below `offset` is in it, or was replaced by a later one. */
@@ -15,7 +18,12 @@ export interface ProjectionPosition extends LedgerIdentity {
   readonly offset: bigint;
 }
 
-const positionSchema = z.object({ clusterId: z.string(), topic: z.string(), offset: z.string().regex(/^\d+$/) });
+const positionSchema = z.object({
+  clusterId: z.string(),
+  topic: z.string(),
+  topicId: z.string().optional(),
+  offset: z.string().regex(/^\d+$/),
+});
 
 /** A decided record of the ledger as the projection keeps it. */
 export type ProjectedRecord =
@@ -44,7 +52,8 @@ const UNREADABLE = 'unreadable';
 const PUT_HIGHER = `
 local function put(field, offset, json)
   local current = redis.call('HGET', KEYS[1], field)
-  if current and tonumber(string.match(current, '^%d+')) >= tonumber(offset) then return 0 end
+  -- what has no offset was not written by us
+  if current and tonumber(string.match(current, '^(%d+) ') or '-1') >= tonumber(offset) then return 0 end
   redis.call('HSET', KEYS[1], field, offset .. ' ' .. json)
   return 1
 end
@@ -59,6 +68,18 @@ local expected = redis.call('HGET', KEYS[1], '') or ''
 if expected ~= ARGV[1] then return 0 end
 for i = 3, #ARGV, 3 do put(ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
 redis.call('HSET', KEYS[1], '', ARGV[2])
+return 1`;
+
+/** ARGV: a value of the position's field. */
+const FORGET_POSITION_SCRIPT = `
+if redis.call('HGET', KEYS[1], '') == ARGV[1] then return redis.call('HDEL', KEYS[1], '') end
+return 0`;
+
+/** ARGV: field, its value as it was compared with the ledger, the right value or '' for none. */
+const MEND_SCRIPT = `
+if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
+if ARGV[3] == '' then return redis.call('HDEL', KEYS[1], ARGV[1]) end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
 return 1`;
 
 /** ARGV: expected position, position to begin from. */
@@ -96,8 +117,12 @@ export class LedgerProjection {
     };
   }
 
+  /** Undefined when there is none. One that nobody can read is taken away: nothing could ever be put in its place. */
   async position(): Promise<ProjectionPosition | undefined> {
-    return parsePosition(await redisCall('reading the position', () => this.redis.hget(this.key, POSITION_FIELD)));
+    const value = await redisCall('reading the position', () => this.redis.hget(this.key, POSITION_FIELD));
+    const position = parsePosition(value);
+    if (value && !position) await this.script(FORGET_POSITION_SCRIPT, [value]);
+    return position;
   }
 
   /** Records of many files; those that the projection does not know are missing from the map. */
@@ -123,11 +148,7 @@ export class LedgerProjection {
     next: ProjectionPosition,
     records: readonly ProjectedRecord[],
   ): Promise<boolean> {
-    const fields = records.flatMap((known) =>
-      'record' in known
-        ? [known.record.file, known.offset.toString(), JSON.stringify(known.record)]
-        : [known.file, known.offset.toString(), UNREADABLE],
-    );
+    const fields = records.flatMap((known) => [fileOf(known), known.offset.toString(), textOf(known)]);
     return this.script(ADVANCE_SCRIPT, [formatPosition(expected), formatPosition(next), ...fields]);
   }
 
@@ -141,8 +162,45 @@ export class LedgerProjection {
     await this.script(PUT_SCRIPT, [record.file, offset.toString(), JSON.stringify(record)]);
   }
 
+  /**
+   * Puts right what differs from the ledger: `newest` are all its files with their newest decided record, from the log's
+   * start to the offset `below` at least. What is remembered or true from there on is left to the next catch-up. Returns
+   * the files that were wrong.
+   */
+  async mend(newest: ReadonlyMap<string, ProjectedRecord>, below: bigint): Promise<string[]> {
+    const mended: string[] = [];
+    const settle = async (file: string, value: string | null, right: ProjectedRecord | undefined): Promise<void> => {
+      if (value !== null && offsetOf(value) >= below) return;
+      if (right && right.offset >= below) return;
+      if (right && value !== null && isThat(value, right)) return;
+      const text = right ? `${right.offset} ${textOf(right)}` : '';
+      if (await this.script(MEND_SCRIPT, [file, value ?? '', text])) mended.push(file);
+    };
+    const files = [...newest.keys()];
+    for (let start = 0; start < files.length; start += 1000) {
+      const chunk = files.slice(start, start + 1000);
+      const values = await redisCall('reading the projection', () => this.redis.hmget(this.key, ...chunk));
+      for (const [i, file] of chunk.entries()) await settle(file, values[i] ?? null, newest.get(file));
+    }
+    for await (const [file, value] of this.fields()) if (!newest.has(file)) await settle(file, value, undefined);
+    return mended;
+  }
+
   /** Everything it knows, in any order, a file at most once. Files that come or go meanwhile may be missing. */
   async *entries(): AsyncGenerator<LedgerEntry> {
+    for await (const [, value] of this.fields()) {
+      const entry = parseEntry(value);
+      if (entry) yield entry;
+    }
+  }
+
+  /** How many files it knows. */
+  async size(): Promise<number> {
+    const fields = await redisCall('counting the projection', () => this.redis.hlen(this.key));
+    return Math.max(0, fields - 1);
+  }
+
+  private async *fields(): AsyncGenerator<[file: string, value: string]> {
     const seen = new Set<string>();
     let cursor = '0';
     do {
@@ -155,16 +213,9 @@ export class LedgerProjection {
         // HSCAN may show a field twice
         if (file === POSITION_FIELD || seen.has(file)) continue;
         seen.add(file);
-        const entry = parseEntry(fields[i + 1]);
-        if (entry) yield entry;
+        yield [file, fields[i + 1] as string];
       }
     } while (cursor !== '0');
-  }
-
-  /** How many files it knows. */
-  async size(): Promise<number> {
-    const fields = await redisCall('counting the projection', () => this.redis.hlen(this.key));
-    return Math.max(0, fields - 1);
   }
 
   private async script(script: string, args: string[]): Promise<boolean> {
@@ -177,10 +228,34 @@ export function sameLedger(a: LedgerIdentity, b: LedgerIdentity): boolean {
   return a.clusterId === b.clusterId && a.topic === b.topic;
 }
 
+/** True of two ledgers of one name, when it is certain that they are two. */
+export function isMadeAnew(a: LedgerIdentity, b: LedgerIdentity): boolean {
+  return sameLedger(a, b) && a.topicId !== undefined && b.topicId !== undefined && a.topicId !== b.topicId;
+}
+
+function fileOf(known: ProjectedRecord): string {
+  return 'record' in known ? known.record.file : known.file;
+}
+
+function textOf(known: ProjectedRecord): string {
+  return 'record' in known ? JSON.stringify(known.record) : UNREADABLE;
+}
+
+/** -1 for what was not written by us. */
+function offsetOf(value: string): bigint {
+  return BigInt(/^\d+(?= )/.exec(value)?.[0] ?? -1);
+}
+
+/** Whether a value says what the ledger says; a worker's record has its fields in another order than one that was read. */
+function isThat(value: string, right: ProjectedRecord): boolean {
+  if (!('record' in right)) return value === `${right.offset} ${textOf(right)}`;
+  return isDeepStrictEqual(parseEntry(value), { offset: right.offset, record: right.record });
+}
+
 function formatPosition(position: ProjectionPosition | undefined): string {
   if (!position) return '';
-  const { clusterId, topic, offset } = position;
-  return JSON.stringify({ clusterId, topic, offset: offset.toString() });
+  const { clusterId, topic, topicId, offset } = position;
+  return JSON.stringify({ clusterId, topic, topicId, offset: offset.toString() });
 }
 
 function parsePosition(value: string | null | undefined): ProjectionPosition | undefined {

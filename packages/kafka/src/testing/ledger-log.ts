@@ -117,6 +117,13 @@ export class LedgerLog implements LogSource {
     return BigInt(this.startOffset);
   }
 
+  /** Of the topic; undefined as Redpanda gives none. */
+  id: string | undefined;
+
+  async topicId(): Promise<string | undefined> {
+    return this.id;
+  }
+
   private fetch(request: Buffer): Buffer {
     const committed = request.readInt8(16) === 1;
     const reader = new WireReader(request.subarray(17));
