@@ -33,8 +33,12 @@ export async function measureLimits(options: LimitOptions, say: (line: string) =
   };
   const limits: Limit[] = [];
   const measure = async (title: string, program: string, settings: Record<string, string> = {}, roundTripMs = 0) => {
-    say(title);
-    limits.push(await measureOne(title, program, { ...local, ...settings }, options, roundTripMs));
+    const limit = await measureOne(title, program, { ...local, ...settings }, options, roundTripMs);
+    limits.push(limit);
+    const { recordsPerSecond, cpuSecondsPerMillion, loadBefore } = limit;
+    say(
+      `${title}: ${Math.round(recordsPerSecond)} records/s, ${cpuSecondsPerMillion.toFixed(2)} CPU s/million, load ${loadBefore}`,
+    );
   };
   await measure('broker alone, 1 batch in flight per partition', 'broker-alone');
   await measure('broker alone, 5 batches in flight per partition', 'broker-alone', { BENCH_IN_FLIGHT: '5' });

@@ -9,7 +9,7 @@ const LOOK_EVERY_MS = 10;
 /** USER_HZ: what /proc counts in, the same on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
 /** A process that logs and does nothing else for so long hangs. */
-const SILENT_AT_MOST_MS = 180_000;
+const SILENT_AT_MOST_MS = 900_000;
 
 /** A line of a program's log: pino's, or one that a program of the benchmark prints in the same form. */
 export interface LogLine {

@@ -42,7 +42,7 @@ export function reportLines(result: BenchResult): string[] {
             ['projection rebuilt from the ledger', scan.rebuildSeconds.toFixed(2)],
             ['CPU of the scan that enqueues', scan.cpuSecondsEnqueue.toFixed(2)],
             ['CPU of a scan with nothing new', scan.cpuSecondsNothingNew.toFixed(2)],
-            ['peak RSS, MB', scan.peakRssMb.toFixed(0)],
+            ...Object.entries(scan.peakRssMb).map(([which, mb]) => [`peak RSS, MB: ${which}`, mb.toFixed(0)]),
             ['load before', String(scan.loadBefore)],
           ])
         : [],

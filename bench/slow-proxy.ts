@@ -12,20 +12,17 @@ export interface SlowProxy {
  */
 export async function startSlowProxy(target: { host: string; port: number }, roundTripMs: number): Promise<SlowProxy> {
   const sockets = new Set<net.Socket>();
-  const server = net.createServer({ noDelay: true }, (near) => {
-    const far = net.connect({ ...target, noDelay: true });
+  // half open: what is on its way when one side has said its last word still has to arrive
+  const server = net.createServer({ noDelay: true, allowHalfOpen: true }, (near) => {
+    const far = net.connect({ ...target, noDelay: true, allowHalfOpen: true });
     for (const [socket, peer] of [
       [near, far],
       [far, near],
     ] as const) {
       sockets.add(socket);
       delayed(socket, peer, roundTripMs / 2);
-      // the other side learns by the end of its connection
       socket.on('error', () => peer.destroy());
-      socket.on('close', () => {
-        sockets.delete(socket);
-        peer.destroySoon();
-      });
+      socket.on('close', () => sockets.delete(socket));
     }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -23,7 +23,7 @@ CONSTANTS
   Fenced,        \* "before asking", "after asking"
   Locks,         \* TRUE, FALSE: own the job before each fence
   AskRedis,      \* "one command", "two commands": entry and position
-  ReadTo,          \* "to the end", "to the stable end", "not at all": what is read of the ledger after the fence
+  ReadTo,        \* "to the end", "to the stable end", "not at all": what is read of the ledger after the fence
   Meet,          \* TRUE, FALSE: read on up to our own record before the commit
   Epoch0,        \* "means nothing", "means nobody was here": then the tail is not read
   Plan,          \* "generation first", "state first", "other generation is none"
@@ -37,13 +37,13 @@ CONSTANTS
   Again,         \* "finds its own", "compares entries": an operator's command after a commit of unknown outcome
   CatchUp,       \* "one script", "slices", "unconditional": how entries and position are written
   Position,      \* "stable end", "end": how far a catch-up moves it
+  Mending,       \* "read to the position", "whatever was read": what the check of the whole projection goes by
   Put,           \* "higher only", "always": when an entry of the projection is replaced
-  ScanGen,       \* "of the ledger", "always 1": the generation of the job for a partial file
   ChangedFiles,  \* "alert", "reingest"
 
   (* How often each fault, and each thing that people do, may happen. *)
   Fences, Crashes, Stalls, Holds, LostAnswers, LateBatches, Intrusions, Forgets,
-  Backups, Rollbacks, OthersRecords, Depositions, Requests, Touches, Grows, Replaces
+  Backups, Rollbacks, OthersRecords, Depositions, Mendings, Requests, Touches, Grows, Replaces
 
 VARIABLES
   file,     \* on the SFTP server: identity, content, parts
@@ -96,7 +96,7 @@ Init ==
   /\ late = {}
   /\ left = [fence |-> Fences, crash |-> Crashes, stall |-> Stalls, hold |-> Holds, lost |-> LostAnswers,
              batch |-> LateBatches, intrude |-> Intrusions, forget |-> Forgets, backup |-> Backups,
-             rollback |-> Rollbacks, other |-> OthersRecords, depose |-> Depositions, request |-> Requests,
+             rollback |-> Rollbacks, other |-> OthersRecords, depose |-> Depositions, mend |-> Mendings, request |-> Requests,
              touch |-> Touches, grow |-> Grows, replace |-> Replaces]
 
 Spend(x) == left[x] > 0 /\ left' = [left EXCEPT ![x] = @ - 1]
@@ -126,6 +126,9 @@ HasOpen(a) == Current(a) /\ tx[Id(a)].st = "open"
 \* Abort markers carry the epoch, by which partitions refuse older ones from then on.
 Aborted(t, ep) == [t EXCEPT !.st = "ended", !.ep = ep, !.rows = NoRows, !.seen = IF LateBatches > 0 THEN ep ELSE 0]
 
+\* A commit of an older epoch is refused when it arrives; a batch may not be.
+StillOf(i) == {m \in late : m.id # i \/ m.kind = "batch"}
+
 MarkData(i) ==
   /\ tx[i].st \in {"prepared", "ledger marked"}
   /\ visible' = Plus(visible, tx[i].rows)
@@ -142,7 +145,8 @@ Intrude(i) ==
   /\ IF tx[i].st = "open"
      THEN tx' = [tx EXCEPT ![i] = Aborted(@, @.ep + 1)] /\ ledger' = Decided(i, "abort")
      ELSE tx' = [tx EXCEPT ![i].ep = @ + 1] /\ UNCHANGED ledger
-  /\ UNCHANGED <<file, visible, redis, backup, act, scan, late, deposed>>
+  /\ late' = StillOf(i)
+  /\ UNCHANGED <<file, visible, redis, backup, act, scan, deposed>>
 \* Ids are forgotten by age, and by number on Redpanda: then the next producer id is another and its epoch 0 again.
 Forget(i) ==
   /\ tx[i].st \in {"empty", "ended"} /\ Spend("forget")
@@ -179,15 +183,15 @@ Read(s) ==
      /\ scan' = [scan EXCEPT ![s].pc = IF CatchUp = "slices" THEN "write first slice" ELSE "write",
                              ![s].to = IF end > from THEN end ELSE from, ![s].rec = Last(log, from, end)]
   /\ UNCHANGED <<file, tx, ledger, visible, redis, backup, act, late, deposed, left>>
-Read1(s, pc) == [scan EXCEPT ![s] = [ReaderFree EXCEPT !.pc = pc]]
+ThenAt(s, pc) == [scan EXCEPT ![s] = [ReaderFree EXCEPT !.pc = pc]]
 AfterWrite(s) == IF s \in Scanners THEN "look" ELSE "idle"
 Write(s) ==
   /\ scan[s].pc = "write"
   /\ IF redis.pos = scan[s].from \/ CatchUp = "unconditional"
      THEN /\ redis' = [redis EXCEPT !.pos = scan[s].to,
                                     !.entry = IF CatchUp = "unconditional" /\ scan[s].rec.off > 0 THEN scan[s].rec ELSE Newer(scan[s].rec, @)]
-          /\ scan' = Read1(s, AfterWrite(s))
-     ELSE UNCHANGED redis /\ scan' = Read1(s, "idle") \* overtaken: begins again
+          /\ scan' = ThenAt(s, AfterWrite(s))
+     ELSE UNCHANGED redis /\ scan' = ThenAt(s, "idle") \* overtaken: begins again
   /\ UNCHANGED <<file, tx, ledger, visible, backup, act, late, deposed, left>>
 \* More entries than one script takes: those of the first scripts leave the position where it was.
 WriteFirstSlice(s) ==
@@ -195,7 +199,26 @@ WriteFirstSlice(s) ==
   /\ IF redis.pos = scan[s].from
      THEN /\ redis' = [redis EXCEPT !.entry = Newer(scan[s].rec, @)]
           /\ scan' = [scan EXCEPT ![s].pc = "write", ![s].rec = None]
-     ELSE UNCHANGED redis /\ scan' = Read1(s, "idle")
+     ELSE UNCHANGED redis /\ scan' = ThenAt(s, "idle")
+  /\ UNCHANGED <<file, tx, ledger, visible, backup, act, late, deposed, left>>
+
+(* Now and then a scanner compares what is below the position with the whole   *)
+(* ledger, and puts the entry right: packages/ledger/src/projection-check.ts.  *)
+BeginCheck(s) ==
+  /\ scan[s].pc = "look" /\ redis.pos # NoPosition /\ Spend("mend")
+  /\ scan' = [scan EXCEPT ![s].pc = "read all", ![s].to = redis.pos]
+  /\ UNCHANGED <<file, tx, ledger, visible, redis, backup, act, late, deposed>>
+ReadAll(s) ==
+  /\ scan[s].pc = "read all"
+  /\ \E log \in Answers :
+     /\ Mending = "read to the position" => StableEnd(log) >= scan[s].to
+     /\ scan' = [scan EXCEPT ![s].pc = "mend", ![s].rec = Last(log, 0, StableEnd(log))]
+  /\ UNCHANGED <<file, tx, ledger, visible, redis, backup, act, late, deposed, left>>
+Mend(s) ==
+  /\ scan[s].pc = "mend"
+  /\ LET below == scan[s].to  right == scan[s].rec IN
+     redis' = IF redis.entry.off > below \/ right.off > below THEN redis ELSE [redis EXCEPT !.entry = right]
+  /\ scan' = ThenAt(s, "look")
   /\ UNCHANGED <<file, tx, ledger, visible, backup, act, late, deposed, left>>
 
 (* The rest of a scan. packages/core/src/decide.ts; 0 is "nothing".            *)
@@ -203,7 +226,7 @@ Wanted(e, ident) ==
   LET g == IF e.off = 0 THEN 1
            ELSE IF e.want > e.gen THEN e.want
            ELSE IF e.seen = ident THEN (IF ChangedFiles = "reingest" THEN e.gen + 1 ELSE 0)
-           ELSE IF ~e.whole THEN (IF ScanGen = "always 1" THEN 1 ELSE e.gen)
+           ELSE IF ~e.whole THEN e.gen
            ELSE IF e.ident = ident THEN 0 ELSE e.gen
   IN IF g > MaxGen THEN 0 ELSE g
 Look(s) ==
@@ -224,7 +247,7 @@ Add(s) ==
 (* One attempt: apps/worker/src/ingest-file.ts, from top to bottom. An         *)
 (* operator's command does the same without a job: packages/ledger/src/        *)
 (* change-entry.ts.                                                            *)
-Holds1(a) == a \in Workers /\ redis.job.st = "active" /\ redis.job.own = a
+Owner(a) == a \in Workers /\ redis.job.st = "active" /\ redis.job.own = a
 Goto(a, pc) == act' = [act EXCEPT ![a].pc = pc]
 First(a) == IF Locks /\ a \in Workers THEN "own" ELSE IF Fenced = "before asking" THEN "fence" ELSE "ask"
 AfterOwn == IF Fenced = "before asking" THEN "fence" ELSE "ask"
@@ -250,13 +273,13 @@ StartAgain(a) == act' = [act EXCEPT ![a] = [Free EXCEPT !.pc = First(a), !.gen =
                                                         !.tried = act[a].tried, !.mine = act[a].mine]]
 \* Fate "put-back": the job waits again, under what the file is now.
 PutBack(w) ==
-  /\ redis' = IF Holds1(w) THEN [redis EXCEPT !.job = [@ EXCEPT !.st = "wait", !.own = "nobody", !.ident = file.ident]] ELSE redis
+  /\ redis' = IF Owner(w) THEN [redis EXCEPT !.job = [@ EXCEPT !.st = "wait", !.own = "nobody", !.ident = file.ident]] ELSE redis
   /\ act' = [act EXCEPT ![w] = Free]
 
 \* 1 Own
 Own(w) ==
   /\ act[w].pc = "own"
-  /\ IF Holds1(w) THEN Goto(w, AfterOwn) ELSE act' = [act EXCEPT ![w] = Free]
+  /\ IF Owner(w) THEN Goto(w, AfterOwn) ELSE act' = [act EXCEPT ![w] = Free]
   /\ UNCHANGED <<file, tx, ledger, visible, redis, backup, scan, late, deposed, left>>
 
 \* 2 Fence: InitProducerId waits for a prepared commit's markers, aborts what is open, and answers a new epoch. The
@@ -267,7 +290,7 @@ Fence(a) ==
      /\ t.st \notin Prepared
      /\ tx' = [tx EXCEPT ![i] = IF t.st = "open" THEN [Aborted(t, ep) EXCEPT !.st = "empty"] ELSE [t EXCEPT !.st = "empty", !.ep = ep]]
      /\ ledger' = Decided(i, "abort")
-     /\ late' = {m \in late : m.id # i \/ m.kind = "batch"}
+     /\ late' = StillOf(i)
      /\ \/ /\ act' = [act EXCEPT ![a].pid = t.pid, ![a].ep = ep, ![a].retried = FALSE,
                                  ![a].pc = IF @ = "fence only" THEN "write" ELSE AfterFence]
            /\ left' = [left EXCEPT !.fence = @ - 1]
@@ -308,23 +331,25 @@ PlanFor(e, gen, ident) ==
          [] Plan = "state first" -> IF e.whole THEN (IF e.gen < gen THEN "from start" ELSE IF e.gen > gen THEN "done" ELSE continue) ELSE "continue"
          [] Plan = "other generation is none" -> IF e.gen # gen THEN "from start" ELSE continue
 \* The record of a transaction that takes in part p: apps/worker/src/file-transactions.ts. A later request is kept.
-PartRecord(a, p) ==
+PartRecord(a, p, want) ==
   [None EXCEPT !.gen = act[a].gen, !.upto = p, !.whole = (p = file.parts), !.ident = act[a].ident, !.content = file.content,
-               !.want = IF act[a].entry.want > act[a].gen THEN act[a].entry.want ELSE 0]
-Writing(a, kind, rec, pc) == act' = [act EXCEPT ![a].kind = kind, ![a].rec = [rec EXCEPT !.off = 0], ![a].pc = pc]
-\* 3 decided; 4 Open and compare; the comparison of step 5 (PrefixCheck of apps/worker/src/stream-file.ts).
+               !.want = IF want > act[a].gen THEN want ELSE 0]
+Writing(a, kind, rec, pc) == act' = [act EXCEPT ![a].kind = kind, ![a].rec = [rec EXCEPT !.off = 0], ![a].pc = pc, ![a].entry = None]
+\* 3 decided; 4 Open and compare; the comparison of step 5 (PrefixCheck of apps/worker/src/stream-file.ts). The code opens
+\* the file from step 1 on, beside its questions to Kafka and Redis (opening-file.ts): that is only earlier, and step 6
+\* compares with the same identity.
 Open(w) ==
   LET e == act[w].entry  plan == PlanFor(e, act[w].gen, act[w].ident) IN
   IF plan = "done" THEN
     \* the entry goes to the projection and the job is done
-    UNCHANGED redis /\ act' = [act EXCEPT ![w].kind = "done", ![w].rec = IF e.gen = act[w].gen THEN e ELSE None, ![w].pc = "put"]
+    UNCHANGED redis /\ act' = [act EXCEPT ![w] = [Free EXCEPT !.pc = "put", !.gen = act[w].gen, !.kind = "done", !.rec = IF e.gen = act[w].gen THEN e ELSE None]]
   ELSE IF file.ident # act[w].ident THEN PutBack(w)
   ELSE /\ UNCHANGED redis
        /\ IF plan = "continue" /\ Compare /\ e.content # file.content
           THEN Writing(w, "changed", [e EXCEPT !.seen = act[w].ident], "ledger")
           ELSE IF plan = "continue" /\ e.whole /\ e.upto = file.parts
           THEN Writing(w, "touched", [e EXCEPT !.ident = act[w].ident, !.seen = 0], "ledger")
-          ELSE Writing(w, "part", PartRecord(w, IF plan = "continue" THEN e.upto + 1 ELSE 1), "write")
+          ELSE Writing(w, "part", PartRecord(w, IF plan = "continue" THEN e.upto + 1 ELSE 1, e.want), "write")
 \* `withRequest` of apps/cli/src/commands/reingest.ts, within `changeEntry`: what did happen is not done again.
 MakeRequest(o) ==
   LET e == act[o].entry
@@ -334,7 +359,7 @@ MakeRequest(o) ==
      /\ IF e.off = 0 \/ e.want > e.gen \/ e.gen = MaxGen \/ itHappened
         THEN act' = [act EXCEPT ![o] = Free]
         ELSE LET rec == [e EXCEPT !.want = e.gen + 1, !.off = 0]
-             IN act' = [act EXCEPT ![o].kind = "request", ![o].rec = rec, ![o].tried = rec, ![o].pc = "ledger"]
+             IN act' = [act EXCEPT ![o].kind = "request", ![o].rec = rec, ![o].tried = rec, ![o].pc = "ledger", ![o].entry = None]
 Decide(a) ==
   /\ act[a].pc = "plan"
   /\ IF a \in Workers THEN Open(a) ELSE MakeRequest(a)
@@ -381,7 +406,7 @@ MeetYourself(a) ==
   /\ LET own == act[a].rec.off
          others == Ours(ledger, act[a].readTo, Len(ledger), "commit") \union {i \in act[a].open : ledger[i].st = "commit"} IN
      IF others = {} /\ ledger[own].st = "open"
-     THEN act' = [act EXCEPT ![a].pc = "commit", ![a].open = {}] /\ UNCHANGED <<tx, ledger>>
+     THEN act' = [act EXCEPT ![a].pc = "commit", ![a].open = {}, ![a].readTo = 0] /\ UNCHANGED <<tx, ledger>>
      ELSE StartAgain(a) /\ GiveUp(a)
   /\ UNCHANGED <<file, visible, redis, backup, scan, late, deposed, left>>
 
@@ -408,18 +433,18 @@ Commit(a) ==
 PutEntry(a) ==
   /\ act[a].pc = "put"
   /\ redis' = [redis EXCEPT !.entry = IF Put = "always" /\ act[a].rec.off > 0 THEN act[a].rec ELSE Newer(act[a].rec, @)]
-  /\ LET next == PartRecord(a, act[a].rec.upto + 1)
+  /\ LET next == PartRecord(a, act[a].rec.upto + 1, act[a].rec.want)
          more == act[a].kind = "part" /\ ~act[a].rec.whole /\ act[a].rec.upto < file.parts IN
      act' = IF more /\ act[a].retried /\ Retried = "own"
             THEN [act EXCEPT ![a] = [Free EXCEPT !.pc = First(a), !.gen = act[a].gen, !.ident = act[a].ident]]
             ELSE IF more
-            THEN [act EXCEPT ![a].entry = act[a].rec, ![a].readTo = act[a].rec.off, ![a].rec = next, ![a].retried = FALSE,
+            THEN [act EXCEPT ![a].readTo = act[a].rec.off, ![a].rec = next, ![a].retried = FALSE,
                              ![a].pc = IF act[a].retried /\ Retried = "fence" THEN "fence only" ELSE "write"]
             ELSE [act EXCEPT ![a] = [Free EXCEPT !.pc = "finish", !.gen = act[a].gen]]
   /\ UNCHANGED <<file, tx, ledger, visible, backup, scan, late, deposed, left>>
 Finish(a) ==
   /\ act[a].pc = "finish"
-  /\ redis' = IF Holds1(a) THEN [redis EXCEPT !.job = [@ EXCEPT !.st = "done", !.own = "nobody"]] ELSE redis
+  /\ redis' = IF Owner(a) THEN [redis EXCEPT !.job = [@ EXCEPT !.st = "done", !.own = "nobody"]] ELSE redis
   /\ act' = [act EXCEPT ![a] = Free]
   /\ UNCHANGED <<file, tx, ledger, visible, backup, scan, late, deposed, left>>
 
@@ -468,7 +493,7 @@ Next ==
   \/ \E o \in Operators : StartCommand(o)
   \/ \E a \in Actors : \/ Fence(a) \/ Ask(a) \/ AskPosition(a) \/ ReadTail(a) \/ Decide(a) \/ WriteRecord(a)
                        \/ MeetYourself(a) \/ Commit(a) \/ PutEntry(a) \/ Finish(a) \/ Crash(a) \/ Hold(a)
-  \/ \E s \in Readers : Begin(s) \/ Read(s) \/ WriteFirstSlice(s) \/ Write(s) \/ Look(s) \/ Add(s)
+  \/ \E s \in Readers : Begin(s) \/ Read(s) \/ WriteFirstSlice(s) \/ Write(s) \/ Look(s) \/ Add(s) \/ BeginCheck(s) \/ ReadAll(s) \/ Mend(s)
   \/ \E i \in Ids : MarkData(i) \/ MarkLedger(i) \/ Intrude(i) \/ Forget(i)
   \/ \E m \in late : Arrive(m)
   \/ Stall \/ BackUp \/ RollBack \/ OtherFileWrites \/ OtherFileCommits \/ Depose \/ FileChanges

@@ -5,6 +5,14 @@ export type Decision =
   | { readonly action: 'ingest' | 'look'; readonly generation: number }
   | { readonly action: 'nothing'; readonly because: 'ingested' | 'changed' };
 
+/** What of a ledger record a scan decides from. */
+export type DecidingPart = Pick<LedgerRecord, 'state' | 'generation' | 'size' | 'mtimeMs' | 'changed' | 'requested'>;
+
+/** A hundred thousand whole records would be most of a scanner's memory. */
+export function decidingPartOf({ state, generation, size, mtimeMs, changed, requested }: LedgerRecord): DecidingPart {
+  return { state, generation, size, mtimeMs, ...(changed ? { changed } : {}), ...(requested ? { requested } : {}) };
+}
+
 export type ChangedFilesPolicy = 'alert' | 'reingest';
 
 /**
@@ -20,7 +28,7 @@ export type ChangedFilesPolicy = 'alert' | 'reingest';
  * | committed, adopted | anything else | look, the ledger's generation |
  */
 export function decide(
-  entry: LedgerRecord | undefined,
+  entry: DecidingPart | undefined,
   file: FileIdentity,
   changedFiles: ChangedFilesPolicy = 'alert',
 ): Decision {
@@ -36,9 +44,9 @@ export function decide(
 }
 
 /** True when an operator asked for a generation that nobody has begun. */
-export function isRequested(
-  entry: LedgerRecord,
-): entry is LedgerRecord & { requested: NonNullable<LedgerRecord['requested']> } {
+export function isRequested<Entry extends Pick<LedgerRecord, 'generation' | 'requested'>>(
+  entry: Entry,
+): entry is Entry & { requested: NonNullable<LedgerRecord['requested']> } {
   return entry.requested !== undefined && entry.requested.generation > entry.generation;
 }
 

@@ -1,8 +1,8 @@
-import { decide, sameIdentity, type ChangedFilesPolicy } from './decide.ts';
+import { decide, sameIdentity, type ChangedFilesPolicy, type DecidingPart } from './decide.ts';
 import { isUtf8Name, matchFeed, type Feed } from './feeds.ts';
 import { byTimeInName } from './file-order.ts';
 import type { IngestJob } from './ingest-job.ts';
-import type { FileIdentity, LedgerRecord } from './ledger-record.ts';
+import type { FileIdentity } from './ledger-record.ts';
 import type { SettlingFiles } from './settling.ts';
 
 /** A regular file as the server lists it. */
@@ -53,7 +53,7 @@ export function claimedFiles(files: readonly ListedFile[], feeds: readonly Feed[
 export function selectFiles(
   files: readonly ListedFile[],
   feeds: readonly Feed[],
-  ledger: ReadonlyMap<string, LedgerRecord>,
+  ledger: ReadonlyMap<string, DecidingPart>,
   settling: SettlingFiles,
   nowMs: number,
   changedFiles: ChangedFilesPolicy,
