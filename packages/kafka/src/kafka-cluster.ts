@@ -200,8 +200,9 @@ export class KafkaCluster {
 
   private async anyBroker(): Promise<KafkajsBroker> {
     const nodeIds = this.cluster.getNodeIds();
+    if (nodeIds.length === 0) throw new BrokerError('any broker', 8);
     const start = Math.floor(Math.random() * nodeIds.length);
-    let failure: unknown = new BrokerError('any broker', 8);
+    let failure: unknown;
     for (let i = 0; i < nodeIds.length; i++) {
       try {
         return await this.cluster.findBroker({ nodeId: nodeIds[(start + i) % nodeIds.length] ?? '' });
