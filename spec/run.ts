@@ -87,7 +87,10 @@ async function check(run: Run, classPath: string, seconds: number): Promise<Resu
   let output = '';
   for (const stream of [tlc.stdout, tlc.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => (output += text));
-  await new Promise((resolve) => tlc.once('close', resolve).once('error', resolve));
+  const end = await new Promise<string>((resolve) => {
+    tlc.once('error', ({ message }) => resolve(message));
+    tlc.once('close', (code, signal) => resolve(signal ?? `exit code ${code}`));
+  });
   clearTimeout(timer);
   process.off('exit', stop);
   rmSync(dir, { recursive: true, force: true });
@@ -101,7 +104,7 @@ async function check(run: Run, classPath: string, seconds: number): Promise<Resu
       ? 'holds'
       : outOfTime
         ? `not finished in ${seconds} s`
-        : 'TLC failed';
+        : `TLC failed: ${end}`;
   return {
     ok: run.breaks ? broken === run.breaks : holds,
     verdict,
@@ -142,7 +145,7 @@ async function main(): Promise<void> {
       console.log(
         `${ok ? 'ok  ' : 'FAIL'} ${run.name.padEnd(34)} ${verdict.padEnd(46)} ${states.padStart(11)} states ${seconds.toFixed(0).padStart(4)} s`,
       );
-      if (verdict === 'TLC failed' || (values.verbose && verdict.startsWith('breaks'))) console.log(output);
+      if (verdict.startsWith('TLC failed') || (values.verbose && verdict.startsWith('breaks'))) console.log(output);
     }
   };
   await Promise.all(Array.from({ length: Math.max(1, Number(values.jobs)) }, lane));
