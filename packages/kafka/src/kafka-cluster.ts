@@ -2,6 +2,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CdrError } from '@cdr/core/errors';
+import { gatherWrites } from '@cdr/core/gather-writes';
 import { BrokerError, CONCURRENT_TRANSACTIONS, innermost, reactionTo, toCdrError } from './kafka-errors.ts';
 import {
   createKafkajsCluster,
@@ -56,7 +57,7 @@ export class KafkaCluster {
         const socket = ssl ? tls.connect({ ...options, ...ssl }, onConnect) : net.connect({ host, port }, onConnect);
         socket.setKeepAlive(true, 30_000);
         socket.setNoDelay(true);
-        return socket;
+        return gatherWrites(socket);
       },
     });
   }
