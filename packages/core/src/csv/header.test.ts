@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 
 import { CdrError } from '../errors.ts';
@@ -74,6 +75,19 @@ describe('a bad header', () => {
       const error = errorOf(`msisdn,tower_id,${'x'.repeat(length)}`, { chunkSizes, maxLineBytes: 100 });
       expect(error.code).toBe('bad-header');
       expect(error.message).toContain('is longer than 100 bytes');
+    }
+  });
+
+  it.each([
+    ['that has no line end', 'msisdn,tower_id\n1,2\n'],
+    ['of many lines', Array.from({ length: 2_000 }, (_, i) => `${i * 7_919}`).join('\n')],
+  ])('is gzip data %s: said so, with what to do', (_, content) => {
+    for (const chunkSizes of [[1], [1_000]]) {
+      const { code, hint } = errorOf(gzipSync(content), { chunkSizes });
+      expect({ code, hint }).toEqual({
+        code: 'bad-header',
+        hint: expect.stringMatching(/^This is gzip data: .* ends with \.csv\.gz/) as string,
+      });
     }
   });
 
