@@ -97,7 +97,7 @@ export async function streamFile(
       more = transform.push(NO_BYTES, rowsLeft(parts, transactions, transform));
     }
     hash.advanceTo(transform.byteOffset);
-    hash.keep();
+    hash.keep(transform.doneTo);
     reader.release(chunk);
     await parts.announce('streamed', job.data.file);
     if (performance.now() - progressAt > PROGRESS_EVERY_MS) {
