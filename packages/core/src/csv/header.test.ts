@@ -78,19 +78,6 @@ describe('a bad header', () => {
     }
   });
 
-  it.each([
-    ['that has no line end', 'msisdn,tower_id\n1,2\n'],
-    ['of many lines', Array.from({ length: 2_000 }, (_, i) => `${i * 7_919}`).join('\n')],
-  ])('is gzip data %s: said so, with what to do', (_, content) => {
-    for (const chunkSizes of [[1], [1_000]]) {
-      const { code, hint } = errorOf(gzipSync(content), { chunkSizes });
-      expect({ code, hint }).toEqual({
-        code: 'bad-header',
-        hint: expect.stringMatching(/^This is gzip data: .* ends with \.csv\.gz/) as string,
-      });
-    }
-  });
-
   it('is shown in part, with what cannot be printed escaped', () => {
     expect(errorOf(`\x1b[31mé\u202e\x00${'x'.repeat(1000)}\n`).message).toMatch(
       /found: \\x1b\[31mé\\u\{202e\}\\x00x{250,300}\.\.\.$/,
@@ -105,5 +92,20 @@ describe('a bad header', () => {
 
   it('asks for the key column even if nobody else does', () => {
     expect(errorOf('a,b\n', { requiredColumns: ['a'] }).message).toContain('lacks msisdn; expected: a,msisdn;');
+  });
+});
+
+describe('gzip data in place of a header', () => {
+  it.each([
+    ['without a line end', 'msisdn,tower_id\n1,2\n'],
+    ['of many lines', Array.from({ length: 2_000 }, (_, i) => `${i * 7_919}`).join('\n')],
+  ])('%s: the hint says what to do', (_, content) => {
+    for (const chunkSizes of [[1], [1_000]]) {
+      const { code, hint } = errorOf(gzipSync(content), { chunkSizes });
+      expect({ code, hint }).toEqual({
+        code: 'bad-header',
+        hint: expect.stringMatching(/^This is gzip data\. .* ends with \.csv\.gz/) as string,
+      });
+    }
   });
 });

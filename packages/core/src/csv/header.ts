@@ -9,10 +9,6 @@ export const METADATA_FIELDS = ['_source_file', '_ingestion_timestamp', '_record
 /** How much of a found header an error shows, in characters. */
 const SHOWN_MAX = 300;
 
-const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
-const GZIP_HINT =
-  'This is gzip data: upload it under a name that ends with .csv.gz, compressed once, or upload what it was made of';
-
 const HINT =
   'Upload the file again with a first line that names these columns (UTF-8, separated by commas, in any order, more ' +
   'are allowed); a new upload is taken by itself. If the file belongs to another feed, correct its name';
@@ -49,8 +45,13 @@ export function badHeader(problem: string, found: Buffer, rules: HeaderRules): C
   return new CdrError(
     'bad-header',
     `The CSV header of ${printable(rules.sourceFile)} ${problem}; expected: ${expected}; found: ${shown(found)}`,
-    { hint: found.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC) ? GZIP_HINT : HINT },
+    { hint: hintFor(found) },
   );
+}
+
+function hintFor(found: Buffer): string {
+  if (found[0] !== 0x1f || found[1] !== 0x8b) return HINT;
+  return 'This is gzip data. Upload the file again under a name that ends with .csv.gz, compressed once, or as plain CSV';
 }
 
 function requiredColumns({ requiredColumns, keyColumn }: HeaderRules): readonly string[] {
