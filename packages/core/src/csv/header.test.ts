@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 
 import { CdrError } from '../errors.ts';
@@ -91,5 +92,20 @@ describe('a bad header', () => {
 
   it('asks for the key column even if nobody else does', () => {
     expect(errorOf('a,b\n', { requiredColumns: ['a'] }).message).toContain('lacks msisdn; expected: a,msisdn;');
+  });
+});
+
+describe('gzip data in place of a header', () => {
+  it.each([
+    ['without a line end', 'msisdn,tower_id\n1,2\n'],
+    ['of many lines', Array.from({ length: 2_000 }, (_, i) => `${i * 7_919}`).join('\n')],
+  ])('%s: the hint says what to do', (_, content) => {
+    for (const chunkSizes of [[1], [1_000]]) {
+      const { code, hint } = errorOf(gzipSync(content), { chunkSizes });
+      expect({ code, hint }).toEqual({
+        code: 'bad-header',
+        hint: expect.stringMatching(/^This is gzip data\. .* ends with \.csv\.gz/) as string,
+      });
+    }
   });
 });

@@ -45,8 +45,13 @@ export function badHeader(problem: string, found: Buffer, rules: HeaderRules): C
   return new CdrError(
     'bad-header',
     `The CSV header of ${printable(rules.sourceFile)} ${problem}; expected: ${expected}; found: ${shown(found)}`,
-    { hint: HINT },
+    { hint: hintFor(found) },
   );
+}
+
+function hintFor(found: Buffer): string {
+  if (found[0] !== 0x1f || found[1] !== 0x8b) return HINT;
+  return 'This is gzip data. Upload the file again under a name that ends with .csv.gz, compressed once, or as plain CSV';
 }
 
 function requiredColumns({ requiredColumns, keyColumn }: HeaderRules): readonly string[] {
