@@ -2,7 +2,15 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CdrError } from '@cdr/core/errors';
-import { BrokerError, CONCURRENT_TRANSACTIONS, innermost, reactionTo, toCdrError, toRefusal } from './kafka-errors.ts';
+import {
+  BrokerError,
+  CONCURRENT_TRANSACTIONS,
+  describing,
+  innermost,
+  reactionTo,
+  toCdrError,
+  toRefusal,
+} from './kafka-errors.ts';
 import {
   createKafkajsCluster,
   sendRaw,
@@ -102,7 +110,7 @@ export class KafkaCluster {
       const inner = innermost(error);
       if ('type' in inner && inner.type === 'UNKNOWN_TOPIC_OR_PARTITION')
         throw new CdrError('kafka-topic', `topic ${topic} does not exist`, { hint: 'Create it with: cdr topics' });
-      throw toRefusal(`looking up topic ${topic}`, `Describe on topic ${topic}`, inner);
+      throw toRefusal(`looking up topic ${topic}`, describing(topic), inner);
     }
     const count = this.cluster.findTopicPartitionMetadata(topic).length;
     if (count === 0)

@@ -167,6 +167,11 @@ export function toRefusal(operation: string, right: string, error: Error): CdrEr
   });
 }
 
+/** The right to see a topic: who has this alone lacks the one that it comes with. */
+export function describing(topic: string): string {
+  return `Describe on topic ${topic} (Write and Read include it)`;
+}
+
 function hintFor(code: ErrorCode, error: Error): string | undefined {
   if (error instanceof BrokerError) return KNOWN[error.errorCode]?.hint;
   const trouble = 'code' in error ? tlsTroubleOf(error.code) : undefined;
@@ -177,8 +182,8 @@ function hintFor(code: ErrorCode, error: Error): string | undefined {
     case 'kafka-authorization':
       return GRANT_HINT;
     case 'kafka-unavailable':
-      return error.name === 'KafkaJSConnectionClosedError'
-        ? 'Check KAFKA_BROKERS and that the brokers are up; one that closes connections at once wants TLS (KAFKA_TLS) or a login (KAFKA_SASL_*).'
+      return error.name === 'KafkaJSConnectionClosedError' || ('code' in error && error.code === 'ECONNRESET')
+        ? 'Check KAFKA_BROKERS and that the brokers are up; one that closes connections at once wants TLS (KAFKA_TLS), a client certificate (KAFKA_TLS_CERT_FILE) or a login (KAFKA_SASL_*), or speaks no TLS.'
         : 'Check KAFKA_BROKERS and that the brokers are up.';
     default:
       return undefined;

@@ -1,6 +1,7 @@
 import type { RawRequest } from './kafkajs-internals.ts';
 import {
   BrokerError,
+  describing,
   NONE,
   OPERATION_NOT_ATTEMPTED,
   THROTTLED,
@@ -262,7 +263,7 @@ export function listOffset(
       reader.string();
       reader.int32();
       reader.int32();
-      check(`${apiName} of ${topic}/${partition}`, reader.int16(), `Describe on topic ${topic}`);
+      check(`${apiName} of ${topic}/${partition}`, reader.int16(), describing(topic));
       reader.int64(); // timestamp
       return reader.int64();
     },
@@ -307,7 +308,7 @@ export function topicId(topic: string): Call<string> {
       reader.compactString(); // cluster id
       reader.int32(); // controller
       reader.unsignedVarint(); // one topic
-      check(`${apiName} of ${topic}`, reader.int16(), `Describe on topic ${topic}`);
+      check(`${apiName} of ${topic}`, reader.int16(), describing(topic));
       reader.compactString();
       return reader.raw(16).toString('base64url');
     },

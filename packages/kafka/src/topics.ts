@@ -1,6 +1,6 @@
 import { CdrError } from '@cdr/core/errors';
 import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs';
-import { innermost, reactionTo, toCdrError, toRefusal } from './kafka-errors.ts';
+import { describing, innermost, reactionTo, toCdrError, toRefusal } from './kafka-errors.ts';
 import type { KafkaSettings } from './kafka-settings.ts';
 
 export interface TopicPlan {
@@ -181,7 +181,7 @@ function whyNotCreated(error: unknown): CdrError {
   for (const reason of each) {
     if (!(reason instanceof Error) || ('type' in reason && reason.type === 'TOPIC_ALREADY_EXISTS')) continue;
     const topic = 'topic' in reason ? String(reason.topic) : '?';
-    const right = `Create on topic ${topic}, or Describe if it is there already`;
+    const right = `${describing(topic)}, or Create, if it does not exist yet`;
     return toRefusal(`creating topic ${topic}`, right, reason);
   }
   return toCdrError('creating topics', inner);
@@ -194,7 +194,8 @@ async function asUser<T>(operation: 'Describe' | 'DescribeConfigs', topic: strin
   } catch (error) {
     const inner = innermost(error);
     if (reactionTo(inner) !== 'kafka-authorization') throw error;
-    throw toRefusal(`topic ${topic}`, `${operation} on topic ${topic}`, inner);
+    const right = operation === 'Describe' ? describing(topic) : `${operation} on topic ${topic}`;
+    throw toRefusal(`topic ${topic}`, right, inner);
   }
 }
 

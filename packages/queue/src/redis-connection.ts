@@ -108,9 +108,10 @@ function hintFor(code: ErrorCode, error: Error): string | undefined {
   if (error.message.startsWith('NOPERM'))
     return 'Give the Redis user of REDIS_URL the rights that docs/operations.md lists; ACL LOG on the server says which one was missing.';
   if (code === 'redis-auth') return 'Check the user and password in REDIS_URL.';
-  return code === 'redis-unavailable'
-    ? 'Check REDIS_URL and that Redis is up; a server that wants TLS needs rediss://.'
-    : undefined;
+  if (code !== 'redis-unavailable') return undefined;
+  // a server that misses a certificate says so, and closes the connection so soon that its words may be lost
+  const closed = 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+  return `Check REDIS_URL and that Redis is up; with TLS it is rediss://, without redis://${closed ? ', and a server may want a certificate in REDIS_TLS_CERT_FILE' : ''}.`;
 }
 
 function redisErrorCode(error: Error): ErrorCode {
