@@ -176,16 +176,12 @@ function hintFor(code: ErrorCode, error: Error): string | undefined {
   if (error instanceof BrokerError) return KNOWN[error.errorCode]?.hint;
   const trouble = 'code' in error ? tlsTroubleOf(error.code) : undefined;
   if (trouble) return TLS_HINTS[trouble];
-  switch (code) {
-    case 'kafka-auth':
-      return 'Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.';
-    case 'kafka-authorization':
-      return GRANT_HINT;
-    case 'kafka-unavailable':
-      return error.name === 'KafkaJSConnectionClosedError' || ('code' in error && error.code === 'ECONNRESET')
-        ? 'Check KAFKA_BROKERS and that the brokers are up; one that closes connections at once wants TLS (KAFKA_TLS), a client certificate (KAFKA_TLS_CERT_FILE) or a login (KAFKA_SASL_*), or speaks no TLS.'
-        : 'Check KAFKA_BROKERS and that the brokers are up.';
-    default:
-      return undefined;
-  }
+  if (code === 'kafka-auth') return 'Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.';
+  if (code === 'kafka-authorization') return GRANT_HINT;
+  if (code !== 'kafka-unavailable') return undefined;
+  const closed =
+    error.name === 'KafkaJSConnectionClosedError' || ('code' in error && error.code === 'ECONNRESET')
+      ? '; one that closes connections at once wants TLS (KAFKA_TLS), a client certificate (KAFKA_TLS_CERT_FILE) or a login (KAFKA_SASL_*), or speaks no TLS'
+      : '';
+  return `Check KAFKA_BROKERS and that the brokers are up${closed}.`;
 }
