@@ -138,7 +138,7 @@ describe.each(FILES)('%s', (file) => {
     const readFile = (): string => '';
     expect(scannerConfig(env('scanner'), readFile).sftp.hostKey).toEqual([FINGERPRINT]);
     expect(workerConfig(env('worker'), 'w', readFile).shutdownGraceMs).toBe(20_000);
-    expect(dashboardConfig(env('dashboard')).watch.map(({ name }) => name)).toEqual(['scanner', 'worker']);
+    expect(dashboardConfig(env('dashboard'), readFile).watch.map(({ name }) => name)).toEqual(['scanner', 'worker']);
   });
 
   test('every volume that is used is declared, and every service that is waited for is there', () => {

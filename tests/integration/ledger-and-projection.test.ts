@@ -35,7 +35,7 @@ async function openLedger(): Promise<Ledger> {
   });
   const cluster = new KafkaCluster(kafka);
   await cluster.connect([topic]);
-  const redis = openCommandConnection(world.redisUrl, () => undefined);
+  const redis = openCommandConnection({ url: world.redisUrl }, () => undefined);
   await untilReady(redis);
   onTestFinished(async () => {
     redis.disconnect();

@@ -5,7 +5,7 @@ import type { LedgerParts } from '@cdr/ledger/ledger-parts';
 import { IngestQueue } from '@cdr/queue/ingest-queue';
 import { JobViews } from '@cdr/queue/job-views';
 import { LedgerProjection } from '@cdr/queue/ledger-projection';
-import { openCommandConnection, toRedisError, untilReady, type Redis } from '@cdr/queue/redis-connection';
+import { openCommandConnection, untilReady, type Redis } from '@cdr/queue/redis-connection';
 import { SftpPool } from '@cdr/sftp/sftp-pool';
 import type { ConfigParts } from './config.ts';
 
@@ -33,15 +33,9 @@ export class Connections {
 
   redis(): Promise<Redis> {
     return (this.redisOpening ??= (async () => {
-      let reason: Error | undefined;
-      const redis = openCommandConnection(this.parts.redis().redis.url, (error) => (reason = error));
+      const redis = openCommandConnection(this.parts.redis().redis, () => undefined);
       this.closers.push(() => redis.disconnect());
-      try {
-        await untilReady(redis);
-      } catch (error) {
-        // ioredis only says that the connection is closed; why, it has told its listener
-        throw toRedisError('connecting to Redis', reason ?? error);
-      }
+      await untilReady(redis);
       return redis;
     })());
   }

@@ -56,7 +56,7 @@ export class DashboardProcess {
 
     const registry = createRegistry('dashboard');
     const metrics = dashboardMetrics(registry);
-    const redis = openCommandConnection(config.redis.url, onRedisError);
+    const redis = openCommandConnection(config.redis, onRedisError);
     metrics.dependencyUp.set({ dependency: 'redis' }, 0);
     redis.on('ready', () => metrics.dependencyUp.set({ dependency: 'redis' }, 1));
     redis.on('close', () => metrics.dependencyUp.set({ dependency: 'redis' }, 0));

@@ -3,7 +3,15 @@ import tls from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CdrError } from '@cdr/core/errors';
 import { gatherWrites } from '@cdr/core/gather-writes';
-import { BrokerError, CONCURRENT_TRANSACTIONS, innermost, reactionTo, toCdrError } from './kafka-errors.ts';
+import {
+  BrokerError,
+  CONCURRENT_TRANSACTIONS,
+  describing,
+  innermost,
+  reactionTo,
+  toCdrError,
+  toRefusal,
+} from './kafka-errors.ts';
 import {
   createKafkajsCluster,
   sendRaw,
@@ -68,7 +76,10 @@ export class KafkaCluster {
       await this.cluster.connect();
       await this.cluster.addMultipleTargetTopics(topics);
     } catch (error) {
-      throw toCdrError('connecting to Kafka', innermost(error));
+      const inner = innermost(error);
+      // brokers refuse the lot and the client does not say for which: one by one
+      if (reactionTo(inner) === 'kafka-authorization') for (const topic of topics) await this.partitionCount(topic);
+      throw toCdrError('connecting to Kafka', inner);
     }
   }
 
@@ -100,7 +111,7 @@ export class KafkaCluster {
       const inner = innermost(error);
       if ('type' in inner && inner.type === 'UNKNOWN_TOPIC_OR_PARTITION')
         throw new CdrError('kafka-topic', `topic ${topic} does not exist`, { hint: 'Create it with: cdr topics' });
-      throw toCdrError(`looking up topic ${topic}`, inner);
+      throw toRefusal(`looking up topic ${topic}`, describing(topic), inner);
     }
     const count = this.cluster.findTopicPartitionMetadata(topic).length;
     if (count === 0)

@@ -3,7 +3,7 @@ import { CdrError } from '@cdr/core/errors';
 import { gatherWrites } from '@cdr/core/gather-writes';
 import type { ConnectConfig, SFTPWrapper } from 'ssh2';
 import SftpClient from 'ssh2-sftp-client';
-import { HostKeyCheck } from './host-key.ts';
+import { hostKeyAlgorithms, HostKeyCheck } from './host-key.ts';
 import { SftpChannel } from './sftp-channel.ts';
 import { toConnectError, toSftpError } from './sftp-errors.ts';
 import { SFTP_DEFAULTS, type SftpSettings } from './sftp-settings.ts';
@@ -147,6 +147,7 @@ export class SftpConnection {
 
   #ssh2Config(): ConnectConfig {
     const { user, password, privateKey, passphrase, keepaliveIntervalMs, keepaliveCountMax } = this.#settings;
+    const { hostKeyTypes } = this.#settings;
     const secret =
       privateKey === undefined
         ? password === undefined
@@ -159,6 +160,7 @@ export class SftpConnection {
       username: user,
       ...secret,
       hostVerifier: this.#hostKey.verify,
+      ...(hostKeyTypes ? { algorithms: { serverHostKey: hostKeyAlgorithms(hostKeyTypes) } } : {}),
       keepaliveInterval: keepaliveIntervalMs ?? SFTP_DEFAULTS.keepaliveIntervalMs,
       keepaliveCountMax: keepaliveCountMax ?? SFTP_DEFAULTS.keepaliveCountMax,
       // ours covers the name look-up and the first channel as well
