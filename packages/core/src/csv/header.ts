@@ -6,8 +6,13 @@ import { parseStrictly } from './strict-record.ts';
 /** The fields that we add to each message: no column may be called like them. */
 export const METADATA_FIELDS = ['_source_file', '_ingestion_timestamp', '_record_type'] as const;
 
-/** How much of a found header an error shows, in characters. */
-const SHOWN_MAX = 300;
+/** How much of a found header an error shows. */
+const SHOWN_COLUMNS = 40;
+const SHOWN_MAX = 600;
+/** What may be the name of a column: words, with too few digits for a subscriber number. */
+const COLUMN_NAME = /^(?!(?:\P{N}*\p{N}){4})[\p{L}_][\p{L}\p{N}_ -]{0,29}$/u;
+/** Files of others may be separated by these. */
+const SEPARATOR = /[,;|\t]/;
 
 const HINT =
   'Upload the file again with a first line that names these columns (UTF-8, separated by commas, in any order, more ' +
@@ -54,14 +59,17 @@ function requiredColumns({ requiredColumns, keyColumn }: HeaderRules): readonly 
 }
 
 /**
- * A file without a header has a subscriber's row in its place, so long digit runs are masked: no error may contain a
- * subscriber number.
+ * A file without a header has a subscriber's row in its place: number, address, web site. No error may contain one, in
+ * whatever form it is written, so only what looks like the name of a column is shown, and the length of everything else.
  */
 function shown(found: Buffer): string {
-  // bytes that are not UTF-8 are shown one by one
-  const text = isUtf8(found) ? found.toString('utf8') : found.toString('latin1').replace(/[\x80-\xff]/g, hexEscape);
-  const masked = printable(text).replace(/\d{5,}/g, (digits) => '#'.repeat(digits.length));
-  return masked.length > SHOWN_MAX ? `${masked.slice(0, SHOWN_MAX)}...` : masked;
+  const fields = found.toString('utf8').split(SEPARATOR);
+  const some = fields.slice(0, SHOWN_COLUMNS).map((field) => {
+    const name = field.trim().replace(/^"(.*)"$/su, '$1');
+    return name === '' || COLUMN_NAME.test(name) ? name : `<${[...name].length} characters>`;
+  });
+  const text = some.join(',');
+  return fields.length > SHOWN_COLUMNS || text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}...` : text;
 }
 
 /** Control, format and separator characters, and whatever else has no shape of its own, as escapes. */
