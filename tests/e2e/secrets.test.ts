@@ -222,10 +222,10 @@ test('no password and no subscriber number is in a log, in Redis, on a page or i
       seen.push({ where: `${name} ${page}`, text: await response.text() });
     }
 
-  for (const each of [...Object.values(apps), ...strangers]) {
+  for (const [name, each] of [...Object.entries(apps), ...strangers.entries()]) {
     await each.end();
     const text = [...each.lines.map((line) => JSON.stringify(line)), ...each.other].join('\n');
-    seen.push({ where: 'a log', text });
+    seen.push({ where: `log of ${typeof name === 'string' ? name : `stranger ${name + 1}`}`, text });
   }
   for (const [key, text] of await redisContents(admin, `${world.redisPrefix}:*`))
     seen.push({ where: `Redis ${key}`, text });
