@@ -261,6 +261,7 @@ test('what strangers write stays inert on every page, in answers and in the log'
   const dashboard = await scenario.start();
   await dashboard.tryLogin({ user: `<b>\u001b[31m\n{"level":"info"}\u009b`, password: 'wrong' });
   const operator = await dashboard.as(OPERATOR);
+  await pollUntil('Redis to be reached', async () => (await operator.ask('/')).status === 200, PATIENT);
 
   for (const path of ['/', '/audit']) {
     const { text } = await operator.ask(path);
