@@ -1,3 +1,5 @@
+import { gzipSync } from 'node:zlib';
+
 import { describe, expect, it } from 'vitest';
 
 import { CdrError } from '../errors.ts';
@@ -56,7 +58,9 @@ describe('a bad header', () => {
     ['a name twice', 'msisdn,tower_id,x,x\n', 'names a column twice (column 4)'],
     ['a name of ours', 'msisdn,tower_id,_record_type\n', 'has a column _record_type'],
     ['not UTF-8', Buffer.from('msisdn,tower_id,\xe9\n', 'latin1'), 'is not UTF-8'],
-    ['UTF-16', Buffer.from('\ufeffmsisdn,tower_id\n', 'utf16le'), 'is not UTF-8'],
+    ['UTF-16', Buffer.from('\ufeffmsisdn,tower_id\n', 'utf16le'), 'is not UTF-8 but looks like UTF-16'],
+    ['gzip', gzipSync('msisdn,tower_id\n'), 'is not UTF-8 but looks like gzip'],
+    ['rubbish with quotes', Buffer.from('\x80"\xff\n', 'latin1'), 'is not UTF-8;'],
     ['text after a quote', '"msisdn"x,tower_id\n', 'is not CSV'],
     ['a quote that nobody closes', 'msisdn,"tower_id\n1,2\n', 'is not CSV'],
   ])('%s', (_, file, problem) => {

@@ -11,6 +11,12 @@ const SHOWN_COLUMNS = 40;
 const SHOWN_MAX = 600;
 /** What may be the name of a column: words, with too few digits for a subscriber number. */
 const COLUMN_NAME = /^(?!(?:\P{N}*\p{N}){4})[\p{L}_][\p{L}\p{N}_ -]{0,29}$/u;
+const FORMATS = [
+  { name: 'gzip', bytes: Buffer.from([0x1f, 0x8b]) },
+  { name: 'zip', bytes: Buffer.from('PK\x03\x04') },
+  { name: 'UTF-16', bytes: Buffer.from([0xff, 0xfe]) },
+  { name: 'UTF-16', bytes: Buffer.from([0xfe, 0xff]) },
+];
 /** Files of others may be separated by these. */
 const SEPARATOR = /[,;|\t]/;
 
@@ -31,7 +37,7 @@ export interface HeaderRules {
  * @throws CdrError `bad-header` when it is not UTF-8, not CSV, or has not the columns that the rules ask for
  */
 export function parseHeader(header: Buffer, rules: HeaderRules): readonly string[] {
-  if (!isUtf8(header)) throw badHeader('is not UTF-8', header, rules);
+  if (!isUtf8(header)) throw badHeader(NOT_UTF8 + formatOf(header), header, rules);
   const columns = parseStrictly(header);
   if (columns === undefined) throw badHeader('is not CSV', header, rules);
 
@@ -42,6 +48,19 @@ export function parseHeader(header: Buffer, rules: HeaderRules): readonly string
   const reserved = METADATA_FIELDS.find((field) => columns.includes(field));
   if (reserved) throw badHeader(`has a column ${reserved}, which is a name of ours`, header, rules);
   return columns;
+}
+
+const NOT_UTF8 = 'is not UTF-8';
+
+/** What is wrong with a header whose quotes are not in place: bytes that are no text have quotes anywhere. */
+export function quoteProblem(line: Buffer, reason: string): string {
+  return isUtf8(line) ? `is not CSV (${reason})` : NOT_UTF8 + formatOf(line);
+}
+
+/** What a file that is no CSV looks like, where its first bytes tell. */
+function formatOf(beginning: Buffer): string {
+  const format = FORMATS.find(({ bytes }) => beginning.subarray(0, bytes.length).equals(bytes));
+  return format ? ` but looks like ${format.name}` : '';
 }
 
 /** The error for a header that cannot be used; `problem` continues "The CSV header of FILE ...". */
