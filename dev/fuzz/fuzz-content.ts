@@ -38,23 +38,41 @@ const TEXTS = [
 /** None of these may be in a field without quotes. */
 const QUOTED_TEXTS = ['"', '""', ',', '\n', '\r\n', 'a\n\nb', '"\n"', ',",', '\r', 'x"'];
 const BAD_BYTES = ['\xff', '\xc3', '\xc3\x28', '\xed\xa0\x80', '\xf5\x80\x80\x80', '\xc0\xaf', '\x80'];
-const WRONG_VALUES = [
-  '',
-  ' ',
-  '-1',
-  '+1',
-  '1.0',
-  '1e3',
-  'NaN',
-  'null',
-  '12 3',
-  '٣',
-  '１',
-  '9'.repeat(19),
-  '9'.repeat(18),
-  'x',
-];
-const WRONG_TIMES = ['2024-02-30 00:00:00', '2023-02-29 12:00:00', '2024-13-01 00:00:00', '2024-01-01 24:00:00'];
+const digits = (...counts: number[]): string[] => counts.map((count) => '7'.repeat(count));
+/** At the edge of what each check lets pass, on both sides. */
+const EDGES = {
+  integer: [
+    ...digits(1, 17, 18, 19, 20),
+    '',
+    ' ',
+    '-1',
+    '+1',
+    '1.0',
+    '1e3',
+    'NaN',
+    '1 2',
+    ' 1',
+    '1\t',
+    '٣',
+    '１',
+    '0x1',
+  ],
+  msisdn: [
+    ...digits(4, 5, 20, 21),
+    ...digits(4, 5, 20, 21).map((each) => `+${each}`),
+    '',
+    '+',
+    '++12345',
+    '12345 ',
+    '1234a',
+  ],
+  'date-time': [
+    ...['2024-02-30 00:00:00', '2023-02-29 12:00:00', '2024-13-01 00:00:00', '2024-01-01 24:00:00'],
+    ...['2024-01-01 23:59:60', '0000-01-01 00:00:00', '0001-01-01 00:00:00', '2024-1-1 00:00:00', '2024-01-01'],
+    ...['2024-01-01  00:00:00', '2024-01-01 00:00:00.', '2024-01-01 00:00:00.1234567890', '2024-01-01 00:00:00+2', ''],
+    ...['2000-02-29 00:00:00', '1900-02-29 00:00:00', '2024-01-01 00:00:00Z', '2024-01-01 00:00:00-2359', 'now'],
+  ],
+} as const;
 const RIGHT_TIMES = [
   '2024-02-29 23:59:59',
   '2024-01-01T00:00:00Z',
@@ -189,14 +207,10 @@ export const KINDS: Readonly<Record<string, Make>> = {
   },
   'gzip bytes': (draft) => gzipSync(fileOf(draft, rowsOf(draft, 40))),
   'UTF-16': (draft) => Buffer.from(`\ufeff${fileOf(draft, rowsOf(draft, 20))}`, 'utf16le'),
-  'wrong values': (draft) =>
+  'values at the edge': (draft) =>
     fileOf(
       draft,
-      rowsOf(draft, 60).map((row) =>
-        draft.random.next() < 0.4
-          ? row.with(draft.random.between(0, row.length - 1), draft.random.pick([...WRONG_VALUES, ...WRONG_TIMES]))
-          : row,
-      ),
+      rowsOf(draft, 60).map((row) => (draft.random.next() < 0.5 ? withEdge(draft, row) : row)),
       { quoteAll: 0.1 },
     ),
   'an end without line end': (draft) =>
@@ -234,6 +248,13 @@ function rowOf({ random, feed }: Draft, text: () => string = () => 'x'): string[
     if (check === 'date-time') return random.pick(RIGHT_TIMES);
     return random.next() < 0.9 ? random.pick(check.known) : 'hologram';
   });
+}
+
+/** With one value that a check may just let pass or just not. */
+function withEdge({ random, feed }: Draft, row: readonly string[]): string[] {
+  const at = random.between(0, row.length - 1);
+  const check = feed.checks[feed.columns[at] ?? ''];
+  return row.with(at, random.pick(typeof check === 'string' ? EDGES[check] : ['', 'Video', ' video', 'video\0']));
 }
 
 function rowsOf(draft: Draft, most: number, text: () => string = oddTexts(draft, TEXTS)): string[][] {

@@ -60,9 +60,9 @@ describe('a kind of file is what it is called:', () => {
     ['text behind quotes', 'bad-quote'],
     ['bytes that are not UTF-8', 'bad-utf8'],
     ['long lines', 'line-too-long'],
-    ['wrong values', 'bad-integer'],
-    ['wrong values', 'bad-msisdn'],
-    ['wrong values', 'bad-time'],
+    ['values at the edge', 'bad-integer'],
+    ['values at the edge', 'bad-msisdn'],
+    ['values at the edge', 'bad-time'],
     ['more rejects than rows', 'too-many-rejects'],
     ['the header again', 'bad-msisdn'],
   ])('%s has %s, and messages beside it', (kind, code) => {
