@@ -1,11 +1,11 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeError } from '@cdr/core/errors';
-import { SETTINGS } from '@cdr/core/settings';
 import { SftpFiles } from '../../tests/support/sftp-files.ts';
 import { LedgerWatch } from '../demo/ledger-watch.ts';
 import { count, seconds, table } from '../demo/text.ts';
 import { CommittedReader } from '../kafka-counter/committed-reader.ts';
+import { clearSettings } from '../services/clear-settings.ts';
 import { startParts, type OwnedParts } from '../services/parts.ts';
 import { auditSoak, type SoakVerdict } from './audit-soak.ts';
 import { drawFault, FAULTS } from './faults.ts';
@@ -176,14 +176,6 @@ function report(verdict: SoakVerdict, watch: SoakWatch, tookMs: number): void {
 function clock(ms: number): string {
   const total = Math.max(0, Math.round(ms / 1000));
   return `${String(Math.floor(total / 60)).padStart(2)}:${String(total % 60).padStart(2, '0')}`;
-}
-
-/** A setting in the user's shell would win over the soak's own. The parts have read the addresses in it by now. */
-function clearSettings(): void {
-  for (const name of Object.keys(SETTINGS)) {
-    delete process.env[name];
-    delete process.env[`${name}_FILE`];
-  }
 }
 
 function say(line: string): void {
