@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { chownSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import type { Feed } from '@cdr/core/feeds';
 import { fileKeyOf } from '@cdr/core/job-id';
 import { IngestQueue } from '@cdr/queue/ingest-queue';
@@ -12,6 +14,8 @@ import { DemoApp } from '../demo/demo-app.ts';
 import type { Parts } from '../services/parts.ts';
 import type { RoundSettings } from './fuzz-file.ts';
 
+const run = promisify(execFile);
+const CLI = path.resolve(import.meta.dirname, '../../apps/cli/src/main.ts');
 const WORKERS = 2;
 const LOOK_EVERY_MS = 100;
 const NO_PROGRESS_MS = 90_000;
@@ -40,6 +44,7 @@ export interface LogFinding {
 export class FuzzDeployment {
   readonly config: ScannerConfig;
   readonly files: SftpFiles;
+  readonly #env: Record<string, string>;
   readonly #scanner: DemoApp;
   readonly #workers: readonly DemoApp[];
   readonly #redis: Redis;
@@ -67,6 +72,7 @@ export class FuzzDeployment {
       TRANSACTION_MAX_RECORDS: String(settings.transactionMaxRecords),
       COMPRESSION: settings.compression,
     };
+    this.#env = env;
     const app = (name: string, kind: 'scanner' | 'worker'): DemoApp =>
       new DemoApp({ name: `${id}-${name}`, app: kind, instanceDir: parts.instance.dir, settings: env });
     this.config = scannerConfig(env, (file) => readFileSync(file, 'utf8'));
@@ -147,6 +153,20 @@ export class FuzzDeployment {
   async jobFiles(): Promise<string[]> {
     const ids = await this.#queue.bullQueue.getRanges(['completed', 'failed', 'wait', 'active', 'delayed'], 0, -1);
     return ids.map((id) => fileKeyOf(id) ?? `an id that is none of ours: ${id}`);
+  }
+
+  /** Has `cdr audit` count all of it; says what it does not find exact. */
+  async audit(): Promise<string[]> {
+    const flags = ['--disable-warning=TimeoutNegativeWarning', '--conditions=@cdr/source'];
+    const env = { PATH: process.env['PATH'] ?? '', ...this.#env };
+    try {
+      await run(process.execPath, [...flags, CLI, 'audit'], { env, maxBuffer: 64 * 1024 * 1024 });
+      return [];
+    } catch (error) {
+      // exit code 1 when a file is not exact, with the files before the totals
+      const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
+      return [`cdr audit: ${(stdout + stderr).slice(0, 2_000)}`];
+    }
   }
 
   /** Processes that are not the ones that were started. */

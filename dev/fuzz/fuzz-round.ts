@@ -51,7 +51,7 @@ export async function fuzzRound(
     await deployment.start();
     problems.push(...(await deployment.untilDone(files.length)));
     const result = await judgeRound(deployment, java, files, settings, seed, round);
-    problems.push(...result.problems);
+    problems.push(...result.problems, ...(await deployment.audit()));
     if (deployment.countFiles() !== onServer) problems.push('files have gone from the server');
     return { ...result, settings, files: files.length, problems };
   } finally {
