@@ -59,7 +59,7 @@ export class GunzipReader implements RemoteFileReader {
     try {
       this.#gunzip ??= this.#start();
       this.#content ??= this.#gunzip[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-      const { done, value } = await this.#content.next();
+      const { done, value } = (await this.#content.next()) as IteratorResult<Buffer, undefined>;
       if (!done) return this.#checkRatio(value);
       // zlib takes the zeros that pad some archives for the end
       if (this.#gunzip.bytesWritten !== this.identity.size) throw behindTheEnd();
