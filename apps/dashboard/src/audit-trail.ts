@@ -17,12 +17,21 @@ export class AuditTrail {
 
   /** Writes it down. Never throws: without Redis the log has it. */
   async record(event: AuditEvent): Promise<void> {
+    await this.write(event, (printed) => this.stream.add(printed));
+  }
+
+  /** The same for a login with a wrong password. */
+  async recordFailedLogin(who: string, from: string): Promise<void> {
+    await this.write({ who, from, what: 'login failed', detail: '' }, (printed) => this.stream.addFailedLogin(printed));
+  }
+
+  private async write(event: AuditEvent, keep: (printed: AuditEvent) => Promise<void>): Promise<void> {
     const who = printable(event.who, 100);
     const { from, what } = event;
     const detail = printable(event.detail, LONGEST_DETAIL);
     this.log.info({ who, from, what, detail }, `${what} by "${who}" from ${from}${detail === '' ? '' : `: ${detail}`}`);
     try {
-      await this.stream.add({ who, from, what, detail });
+      await keep({ who, from, what, detail });
     } catch (error) {
       this.log.warn({ problem: describeError(error) }, 'the audit trail in Redis lacks the line above');
     }

@@ -3,6 +3,7 @@ import { redisCall, type Redis } from './redis-connection.ts';
 
 /** Redis keeps about so many; the oldest go first. */
 const ENTRIES_KEPT = 10_000;
+const FAILED_LOGINS_KEPT = 1_000;
 /** A hundred file names of the longest. */
 const LONGEST_DETAIL = 30_000;
 /** Files that one entry names. */
@@ -28,29 +29,46 @@ const fieldsSchema = z.object({ who: z.string(), from: z.string(), what: z.strin
 
 /**
  * What operators did, of the dashboard and of the command line alike, in a capped Redis stream that outlives them both.
- * Both methods throw CdrError `redis-unavailable`.
+ * Its methods throw CdrError `redis-unavailable`.
  */
 export class AuditStream {
   private readonly redis: Redis;
   private readonly key: string;
+  /** Apart, so that whoever guesses passwords from many addresses cannot push out what operators did. */
+  private readonly failedLoginsKey: string;
 
   /** The connection stays the caller's. */
   constructor(redis: Redis, prefix: string) {
     this.redis = redis;
     this.key = `${prefix}:audit`;
+    this.failedLoginsKey = `${prefix}:audit-failed-logins`;
   }
 
-  async add({ who, from, what, detail }: AuditEvent): Promise<void> {
+  async add(event: AuditEvent): Promise<void> {
+    await this.append(this.key, ENTRIES_KEPT, event);
+  }
+
+  async addFailedLogin(event: AuditEvent): Promise<void> {
+    await this.append(this.failedLoginsKey, FAILED_LOGINS_KEPT, event);
+  }
+
+  private async append(key: string, kept: number, { who, from, what, detail }: AuditEvent): Promise<void> {
     const fields = ['who', who, 'from', from, 'what', what, 'detail', detail.slice(0, LONGEST_DETAIL)];
-    await redisCall('writing the audit trail', () =>
-      this.redis.xadd(this.key, 'MAXLEN', '~', ENTRIES_KEPT, '*', ...fields),
-    );
+    await redisCall('writing the audit trail', () => this.redis.xadd(key, 'MAXLEN', '~', kept, '*', ...fields));
   }
 
-  /** The newest entries, newest first. */
+  /** The newest entries, newest first: so many at most, and as many failed logins between them. */
   async latest(count: number): Promise<AuditEntry[]> {
+    const [done, failedLogins] = await Promise.all([
+      this.newest(this.key, count),
+      this.newest(this.failedLoginsKey, count),
+    ]);
+    return [...done, ...failedLogins].sort((a, b) => b.at - a.at);
+  }
+
+  private async newest(key: string, count: number): Promise<AuditEntry[]> {
     const entries = await redisCall('reading the audit trail', () =>
-      this.redis.xrevrange(this.key, '+', '-', 'COUNT', count),
+      this.redis.xrevrange(key, '+', '-', 'COUNT', count),
     );
     return entries.flatMap(([id, pairs]) => {
       const fields: Record<string, string> = {};
