@@ -31,7 +31,8 @@ export function addStartOver(program: Command, run: Runner): void {
     .action((options: StartOverOptions) => run(options, (context) => startOver(context, options)));
 }
 
-async function startOver({ out, connections }: CommandContext, options: StartOverOptions): Promise<ExitCode> {
+async function startOver(context: CommandContext, options: StartOverOptions): Promise<ExitCode> {
+  const { out, connections } = context;
   if (options.restore === options.forget) throw new UsageError('say either --restore or --forget');
   const ledger = await connections.ledger();
   const dryRun = options.dryRun ?? false;
@@ -60,7 +61,11 @@ async function startOver({ out, connections }: CommandContext, options: StartOve
     }
   }
   // last: until here scanner and workers refuse to go on
-  if (!dryRun) await forgetLostLedger(ledger);
+  if (!dryRun) {
+    await forgetLostLedger(ledger);
+    const how = options.restore ? `restored ${count(restored)} of` : 'forgot';
+    await context.audit('cdr start-over', `${how} ${plural(known.length, 'ledger record')}`);
+  }
   out.answer({ lost: true, restored, remembered: known.length, dryRun }, () => {
     if (options.restore)
       out.line(
