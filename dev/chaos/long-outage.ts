@@ -93,8 +93,13 @@ export async function longOutage(
   return { files, rowsOf: (index) => rows[index] ?? [], problems };
 }
 
-/** Attempts beyond the first, over all jobs that are kept. Call when all is quiet. */
-export async function spentAttempts({ queue }: SoakDeployment): Promise<number> {
+/** The jobs that took more than one attempt, with the reason of the last that failed. Call when all is quiet. */
+export async function repeatedJobs({ queue }: SoakDeployment): Promise<string[]> {
   const jobs = await queue.bullQueue.getJobs(['completed', 'failed', 'delayed', 'waiting']);
-  return jobs.reduce((sum, job) => sum + Math.max(0, job.attemptsMade - 1), 0);
+  return jobs
+    .filter(({ attemptsMade }) => attemptsMade > 1)
+    .map(({ id, attemptsMade, stacktrace }) => {
+      const reason = stacktrace.at(-1)?.split('\n')[0] ?? 'no reason kept';
+      return `${id} took ${attemptsMade} attempts: ${reason}`;
+    });
 }

@@ -10,7 +10,7 @@ import { startParts, type OwnedParts } from '../services/parts.ts';
 import { auditSoak, type SoakVerdict } from './audit-soak.ts';
 import { drawFault, FAULTS } from './faults.ts';
 import { FileSource } from './file-source.ts';
-import { longOutage, spentAttempts, type SoakFindings } from './long-outage.ts';
+import { longOutage, repeatedJobs, type SoakFindings } from './long-outage.ts';
 import { HELP, OptionError, parseOptions, type SoakOptions } from './options.ts';
 import { Random } from './random.ts';
 import { SoakDeployment } from './soak-deployment.ts';
@@ -50,10 +50,9 @@ async function soak(options: SoakOptions): Promise<number> {
   watch.stop();
   const { waiting, active, delayed, failed } = await deployment.queue.counts();
   const verdict = await closingAudit(deployment, ledger, source, { waiting, active, delayed, failed });
-  const problems = [...verdict.problems, ...source.problems];
-  // faults at random fail attempts on purpose
-  const spent = outage ? await spentAttempts(deployment) : 0;
-  if (spent > 0) problems.push(`${spent} attempts were spent`);
+  // faults at random may cost an attempt, an outage may not
+  const repeated = outage ? await repeatedJobs(deployment) : [];
+  const problems = [...verdict.problems, ...source.problems, ...repeated];
   report({ ...verdict, problems }, watch, performance.now() - startedAt);
   const clean = problems.length === 0 && verdict.missing === 0 && verdict.doubled === 0;
   await deployment.stop();
