@@ -99,7 +99,7 @@ export async function repeatedJobs({ queue }: SoakDeployment): Promise<string[]>
   return jobs
     .filter(({ attemptsMade }) => attemptsMade > 1)
     .map(({ id, attemptsMade, stacktrace }) => {
-      const reason = stacktrace.at(-1)?.split('\n')[0] ?? 'no reason kept';
+      const reason = stacktrace?.at(-1)?.split('\n')[0] ?? 'no reason kept';
       return `${id} took ${attemptsMade} attempts: ${reason}`;
     });
 }
