@@ -5,7 +5,6 @@ import {
   ftruncateSync,
   openSync,
   readFileSync,
-  renameSync,
   symlinkSync,
   truncateSync,
   writeSync,

@@ -59,8 +59,8 @@ export class GunzipReader implements RemoteFileReader {
     try {
       this.#gunzip ??= this.#start();
       this.#content ??= this.#gunzip[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-      const { done, value } = await this.#content.next();
-      if (!done) return this.#checkRatio(value);
+      const piece = await this.#content.next();
+      if (piece.done !== true) return this.#checkRatio(piece.value);
       // zlib takes the zeros that pad some archives for the end
       if (this.#gunzip.bytesWritten !== this.identity.size) throw behindTheEnd();
       this.#contentBytes = this.#bytesGiven;
