@@ -29,7 +29,7 @@ export class BenchWorld {
     this.config = workerConfig(env, 'bench', (file) => readFileSync(file, 'utf8'));
     this.cluster = new KafkaCluster({ ...this.config.kafka, clientId: 'cdr-bench' });
     // what is wrong with a connection shows in the next command
-    this.redis = openCommandConnection(this.config.redis.url, () => undefined);
+    this.redis = openCommandConnection(this.config.redis, () => undefined);
     this.queue = new IngestQueue(this.config.redis, this.redis, () => undefined);
   }
 

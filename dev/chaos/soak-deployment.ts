@@ -78,7 +78,7 @@ export class SoakDeployment {
     this.workers = Array.from({ length: workers }, (_, i) => app(`worker-${i + 1}`, 'worker', i > 0 ? proxied : {}));
     const { kafka, topics, redis } = this.config;
     this.cluster = new KafkaCluster({ ...kafka, clientId: 'cdr-soak' });
-    this.#redis = openCommandConnection(redis.url, () => undefined);
+    this.#redis = openCommandConnection({ url: redis.url }, () => undefined);
     this.queue = new IngestQueue(redis, this.#redis, () => undefined);
     this.ledger = {
       writers: new BatchingWriters(this.cluster, {

@@ -58,7 +58,7 @@ export class Deployment {
     this.cluster = new KafkaCluster({ ...kafka, clientId: 'cdr-demo' });
     this.ledgerReader = new LedgerReader(this.cluster, topics.ledgerTopic);
     // what is wrong with a connection shows in the next command
-    this.#redis = openCommandConnection(redis.url, () => undefined);
+    this.#redis = openCommandConnection({ url: redis.url }, () => undefined);
     this.queue = new IngestQueue(redis, this.#redis, () => undefined);
   }
 

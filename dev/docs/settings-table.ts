@@ -15,7 +15,7 @@ export async function withSettingsTable(readme: string): Promise<string> {
 /** The text of .env.example: every variable with what it is for, commented out with its default. */
 export function envExample(): string {
   const blocks = settings().map(([name, setting]) => {
-    const about = `# ${setting.about}${setting.required ? ' (required)' : ''}${fileHint(name, setting)}\n`;
+    const about = `# ${setting.about}${setting.required ? ` (${requirement(setting)})` : ''}${fileHint(name, setting)}\n`;
     // an empty value counts as absent, so that the missing one is named at the start
     return `${about}${setting.required ? '' : '#'}${name}=${setting.default ?? ''}\n`;
   });
@@ -29,12 +29,16 @@ const ENV_HEAD = `# Settings of the CDR ingester: copy to .env and remove the # 
 function settingsTable(): string {
   const rows = settings().map(([name, setting]) => {
     const { default: standard, required, about } = setting;
-    const shown = standard === undefined ? (required ? 'required' : '') : `\`${standard}\``;
+    const shown = standard === undefined ? (required ? requirement(setting) : '') : `\`${standard}\``;
     // a pipe ends a cell, in code too
     const text = `${about}${fileHint(name, setting)}`.replaceAll('|', '\\|');
     return `| \`${name}\` | ${shown} | ${text} |`;
   });
   return ['| Variable | Default | About |', '| --- | --- | --- |', ...rows].join('\n');
+}
+
+function requirement({ unless }: Setting): string {
+  return unless ? `required, or ${unless}` : 'required';
 }
 
 function fileHint(name: string, setting: Setting): string {

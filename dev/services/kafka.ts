@@ -120,21 +120,7 @@ export class KafkaBroker {
     if (state === undefined) throw new Error(`No broker was set up in ${dir}.`);
     this.nodeId = nodeId;
     this.port = state.port;
-    // The first compiler alone halves what a start costs.
-    const jvm = ['-Xms128m', '-Xmx512m', '-XX:+UseSerialGC', ...(optimized ? [] : ['-XX:TieredStopAtLevel=1'])];
-    this.#process = new OwnProcess({
-      name: `Kafka broker ${nodeId}`,
-      dir,
-      command: programPath(PROGRAMS.java),
-      args: [
-        ...jvm,
-        '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
-        '-cp',
-        kafkaClassPath(),
-        'kafka.Kafka',
-        path.join(dir, 'server.properties'),
-      ],
-    });
+    this.#process = brokerProcess(dir, nodeId, optimized);
   }
 
   get pid(): number | undefined {
@@ -168,6 +154,25 @@ export class KafkaBroker {
   }
 }
 
+/** A broker whose `server.properties` and formatted storage are in `dir`. */
+export function brokerProcess(dir: string, nodeId: number, optimized: boolean): OwnProcess {
+  // The first compiler alone halves what a start costs.
+  const jvm = ['-Xms128m', '-Xmx512m', '-XX:+UseSerialGC', ...(optimized ? [] : ['-XX:TieredStopAtLevel=1'])];
+  return new OwnProcess({
+    name: `Kafka broker ${nodeId}`,
+    dir,
+    command: programPath(PROGRAMS.java),
+    args: [
+      ...jvm,
+      '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+      '-cp',
+      kafkaClassPath(),
+      'kafka.Kafka',
+      path.join(dir, 'server.properties'),
+    ],
+  });
+}
+
 function brokerDirs(instance: Instance, brokers: number): string[] {
   return Array.from({ length: brokers }, (_, index) => path.join(instance.dir, `kafka-${index + 1}`));
 }
@@ -177,7 +182,7 @@ function setUpDirs(instance: Instance): string[] {
   return brokerDirs(instance, 3).filter((dir) => readState(dir) !== undefined);
 }
 
-interface BrokerSettings {
+export interface BrokerSettings {
   dir: string;
   nodeId: number;
   port: number;
@@ -186,7 +191,8 @@ interface BrokerSettings {
   controllerPorts: number[];
 }
 
-function configuration({ dir, nodeId, port, controllerPort, controllerPorts }: BrokerSettings): string {
+/** The text of a broker's `server.properties`; of a name that is there twice, the last counts. */
+export function configuration({ dir, nodeId, port, controllerPort, controllerPorts }: BrokerSettings): string {
   const brokers = controllerPorts.length;
   const minInSync = brokers >= 3 ? 2 : 1;
   const settings: Record<string, string | number> = {
@@ -245,11 +251,17 @@ async function makeStorageTemplate(): Promise<void> {
     mkdirSync(dir, { recursive: true });
     const settings = path.join(dir, 'server.properties');
     writeFileSync(settings, configuration({ dir, nodeId: 1, port: 1, controllerPort: 2, controllerPorts: [2] }));
-    const tool = ['-XX:TieredStopAtLevel=1', '-cp', kafkaClassPath(), 'kafka.tools.StorageTool'];
-    await run(programPath(PROGRAMS.java), [...tool, 'format', '--cluster-id', randomUuid(), '--config', settings]);
+    await runStorageTool(settings);
     renameSync(path.join(dir, 'data'), templateDir());
     rmSync(dir, { recursive: true });
   });
+}
+
+/** Formats the storage that a `server.properties` names. `options` may give users and their SCRAM passwords. */
+export async function runStorageTool(settings: string, options: readonly string[] = []): Promise<void> {
+  const tool = ['-XX:TieredStopAtLevel=1', '-cp', kafkaClassPath(), 'kafka.tools.StorageTool'];
+  const format = ['format', '--cluster-id', randomUuid(), '--config', settings, ...options];
+  await run(programPath(PROGRAMS.java), [...tool, ...format]);
 }
 
 function templateDir(): string {

@@ -23,6 +23,8 @@ export const PROGRAMS = {
   sshKeygen: { names: ['ssh-keygen'], debianPackage: 'openssh-client', what: 'OpenSSH client' },
   java: { names: ['java'], debianPackage: 'default-jdk-headless', what: 'Java 17' },
   javac: { names: ['javac'], debianPackage: 'default-jdk-headless', what: 'Java compiler (JDK 17)' },
+  openssl: { names: ['openssl'], debianPackage: 'openssl', what: 'OpenSSL' },
+  sshKeyscan: { names: ['ssh-keyscan'], debianPackage: 'openssh-client', what: 'OpenSSH client' },
   maven: { names: ['mvn'], debianPackage: 'maven', what: 'Maven' },
 } as const satisfies Record<string, Program>;
 

@@ -10,7 +10,7 @@ const LONG_AGO = Date.now() - 3_600_000;
 
 async function openQueue() {
   const world = new TestWorld();
-  const redis = openCommandConnection(world.redisUrl, () => undefined);
+  const redis = openCommandConnection({ url: world.redisUrl }, () => undefined);
   await untilReady(redis);
   const queue = new IngestQueue({ url: world.redisUrl, prefix: world.redisPrefix }, redis, () => undefined);
   await queue.untilReady();

@@ -11,7 +11,7 @@ import type { TestWorld } from './test-world.ts';
 export async function openLedger(world: TestWorld): Promise<LedgerParts> {
   const { ledger: topic } = world.topics;
   const cluster = new KafkaCluster({ brokers: world.brokers, clientId: 'test' });
-  const redis = openCommandConnection(world.redisUrl, () => undefined);
+  const redis = openCommandConnection({ url: world.redisUrl }, () => undefined);
   onTestFinished(async () => {
     await cluster.close();
     redis.disconnect();

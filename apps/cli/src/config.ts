@@ -60,7 +60,7 @@ export function configParts(env: Env, readFile: (path: string) => string): Confi
         maxLineBytes: settings.MAX_LINE_BYTES,
       };
     },
-    redis: () => ({ redis: redisFrom(readSettings(env, REDIS_ENV)) }),
+    redis: () => ({ redis: redisFrom(readSettings(env, REDIS_ENV), read) }),
     kafka: () => {
       const names = [...KAFKA_ENV, ...TOPIC_ENV, 'COMPRESSION', 'TRANSACTION_TIMEOUT_MS'] as const;
       const settings = readSettings(env, names, kafkaProblems);

@@ -2,10 +2,11 @@ import { BatchingWriters } from '@cdr/kafka/batching-writer';
 import { KafkaCluster } from '@cdr/kafka/kafka-cluster';
 import { LedgerReader } from '@cdr/kafka/ledger-reader';
 import type { LedgerParts } from '@cdr/ledger/ledger-parts';
+import { AuditStream } from '@cdr/queue/audit-stream';
 import { IngestQueue } from '@cdr/queue/ingest-queue';
 import { JobViews } from '@cdr/queue/job-views';
 import { LedgerProjection } from '@cdr/queue/ledger-projection';
-import { openCommandConnection, toRedisError, untilReady, type Redis } from '@cdr/queue/redis-connection';
+import { openCommandConnection, untilReady, type Redis } from '@cdr/queue/redis-connection';
 import { SftpPool } from '@cdr/sftp/sftp-pool';
 import type { ConfigParts } from './config.ts';
 
@@ -33,15 +34,9 @@ export class Connections {
 
   redis(): Promise<Redis> {
     return (this.redisOpening ??= (async () => {
-      let reason: Error | undefined;
-      const redis = openCommandConnection(this.parts.redis().redis.url, (error) => (reason = error));
+      const redis = openCommandConnection(this.parts.redis().redis, () => undefined);
       this.closers.push(() => redis.disconnect());
-      try {
-        await untilReady(redis);
-      } catch (error) {
-        // ioredis only says that the connection is closed; why, it has told its listener
-        throw toRedisError('connecting to Redis', reason ?? error);
-      }
+      await untilReady(redis);
       return redis;
     })());
   }
@@ -58,6 +53,10 @@ export class Connections {
 
   async jobs(): Promise<JobViews> {
     return new JobViews(await this.queue());
+  }
+
+  async audit(): Promise<AuditStream> {
+    return new AuditStream(await this.redis(), this.parts.redis().redis.prefix);
   }
 
   async projection(): Promise<LedgerProjection> {

@@ -4,7 +4,7 @@ import { dashboardConfig } from './config.ts';
 
 function problemsOf(env: Record<string, string>): readonly string[] {
   try {
-    dashboardConfig(env);
+    dashboardConfig(env, String);
     return [];
   } catch (error) {
     if (error instanceof SettingsError) return error.problems;
@@ -13,7 +13,7 @@ function problemsOf(env: Record<string, string>): readonly string[] {
 }
 
 test('nothing needs to be set', () => {
-  expect(dashboardConfig({})).toMatchObject({
+  expect(dashboardConfig({}, String)).toMatchObject({
     port: 3000,
     operator: { user: 'operator', password: undefined },
     viewer: undefined,
@@ -23,13 +23,16 @@ test('nothing needs to be set', () => {
 });
 
 test('both logins and the apps to watch', () => {
-  const config = dashboardConfig({
-    DASHBOARD_USER: 'anna',
-    DASHBOARD_PASSWORD: 'correct horse',
-    DASHBOARD_READONLY_USER: 'guest',
-    DASHBOARD_READONLY_PASSWORD: 'battery staple',
-    DASHBOARD_WATCH: 'scanner=http://scanner:9464, worker=http://[::1]:9464/',
-  });
+  const config = dashboardConfig(
+    {
+      DASHBOARD_USER: 'anna',
+      DASHBOARD_PASSWORD: 'correct horse',
+      DASHBOARD_READONLY_USER: 'guest',
+      DASHBOARD_READONLY_PASSWORD: 'battery staple',
+      DASHBOARD_WATCH: 'scanner=http://scanner:9464, worker=http://[::1]:9464/',
+    },
+    String,
+  );
   expect(config.operator).toEqual({ user: 'anna', password: 'correct horse' });
   expect(config.viewer).toEqual({ user: 'guest', password: 'battery staple' });
   expect(config.watch).toEqual([

@@ -1,4 +1,4 @@
-import { readSettings, type Env, type Settings } from '@cdr/core/settings';
+import { readSettings, SettingsError, type Env, type Settings } from '@cdr/core/settings';
 import { REDIS_ENV, redisFrom } from '@cdr/queue/redis-env';
 import type { RedisSettings } from '@cdr/queue/redis-settings';
 
@@ -43,12 +43,21 @@ export interface WatchedApp {
   readonly url: string;
 }
 
-/** From an environment to the dashboard's configuration. Throws SettingsError with everything that is wrong. */
-export function dashboardConfig(env: Env): DashboardConfig {
+/**
+ * From an environment to the dashboard's configuration; `readFile` reads certificates. Throws SettingsError with
+ * everything that is wrong.
+ */
+export function dashboardConfig(env: Env, readFile: (path: string) => string): DashboardConfig {
   const settings = readSettings(env, NAMES, loginProblems);
   const { DASHBOARD_READONLY_USER: viewer, DASHBOARD_READONLY_PASSWORD: viewerPassword } = settings;
   return Object.freeze({
-    redis: redisFrom(settings),
+    redis: redisFrom(settings, (path) => {
+      try {
+        return readFile(path);
+      } catch {
+        throw new SettingsError([`a file that the settings name cannot be read: ${path}`]);
+      }
+    }),
     port: settings.DASHBOARD_PORT,
     operator: { user: settings.DASHBOARD_USER, password: settings.DASHBOARD_PASSWORD },
     viewer: viewer && viewerPassword ? { user: viewer, password: viewerPassword } : undefined,

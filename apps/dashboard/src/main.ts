@@ -10,7 +10,7 @@ const EXIT_BAD_SETTINGS = 2;
 const readFile = (path: string): string => readFileSync(path, 'utf8');
 
 try {
-  const config = dashboardConfig(withSecretFiles(process.env, readFile));
+  const config = dashboardConfig(withSecretFiles(process.env, readFile), readFile);
   const log = createLogger({ app: 'dashboard', level: config.logLevel, pretty: process.stdout.isTTY });
   const dashboard = new DashboardProcess(config, log);
   // `on`, not `once`: a terminal and a package manager both pass Ctrl-C on, and the second one must not kill

@@ -49,7 +49,7 @@ export function scannerConfig(env: Env, readFile: (path: string) => string): Sca
   };
   return Object.freeze({
     sftp: sftpFrom(settings, read),
-    redis: redisFrom(settings),
+    redis: redisFrom(settings, read),
     kafka: kafkaFrom(settings, 'cdr-scanner', read),
     topics: topicsFrom(settings),
     feeds: builtInFeeds({ dataTopic: settings.CDR_DATA_TOPIC, voiceTopic: settings.CDR_VOICE_TOPIC }),

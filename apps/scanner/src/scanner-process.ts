@@ -5,7 +5,7 @@ import { ProjectionCheck } from '@cdr/ledger/projection-check';
 import { SettlingFiles } from '@cdr/core/settling';
 import { IngestQueue } from '@cdr/queue/ingest-queue';
 import { LedgerProjection } from '@cdr/queue/ledger-projection';
-import { openCommandConnection, redisWarnings, untilReady, type Redis } from '@cdr/queue/redis-connection';
+import { openCommandConnection, probeRedis, redisWarnings, untilReady, type Redis } from '@cdr/queue/redis-connection';
 import { ScanLease } from '@cdr/queue/scan-lease';
 import { SftpPool } from '@cdr/sftp/sftp-pool';
 import { startHealthServer } from '@cdr/telemetry/health-server';
@@ -56,13 +56,13 @@ export class ScannerProcess {
 
     const registry = createRegistry('scanner');
     const metrics = scannerMetrics(registry);
-    const redis = openCommandConnection(config.redis.url, onRedisError);
+    const redis = openCommandConnection(config.redis, onRedisError);
     const cluster = new KafkaCluster(config.kafka);
     const sftp = new SftpPool(config.sftp);
     const queue = new IngestQueue(config.redis, redis, onRedisError);
     const outages = new Outages({
       probes: {
-        redis: async () => void (await redis.ping()),
+        redis: () => probeRedis(redis),
         kafka: () => cluster.probe(),
         sftp: () => sftp.probe(),
       },

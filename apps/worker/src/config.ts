@@ -67,7 +67,7 @@ export function workerConfig(env: Env, workerName: string, readFile: (path: stri
   const topics = topicsFrom(settings);
   return Object.freeze({
     sftp: sftpFrom(settings, read),
-    redis: redisFrom(settings),
+    redis: redisFrom(settings, read),
     kafka: kafkaFrom(settings, `cdr-worker-${workerName}`, read),
     topics,
     writer: {

@@ -8,7 +8,7 @@ import { KeepUp } from '@cdr/ledger/keep-up';
 import type { LedgerParts } from '@cdr/ledger/ledger-parts';
 import { IngestSlot, type HeldJob, type JobOutcome } from '@cdr/queue/ingest-slot';
 import { LedgerProjection } from '@cdr/queue/ledger-projection';
-import { openCommandConnection, redisWarnings, untilReady, type Redis } from '@cdr/queue/redis-connection';
+import { openCommandConnection, probeRedis, redisWarnings, untilReady, type Redis } from '@cdr/queue/redis-connection';
 import { SftpPool } from '@cdr/sftp/sftp-pool';
 import { startHealthServer, type HealthServer } from '@cdr/telemetry/health-server';
 import { killSelf } from '@cdr/telemetry/kill-self';
@@ -57,12 +57,12 @@ export class WorkerProcess {
 
     const registry = createRegistry('worker');
     const metrics = workerMetrics(registry);
-    const redis = openCommandConnection(config.redis.url, onRedisError);
+    const redis = openCommandConnection(config.redis, onRedisError);
     const cluster = new KafkaCluster(config.kafka);
     const sftp = new SftpPool(config.sftp);
     const outages = new Outages({
       probes: {
-        redis: async () => void (await redis.ping()),
+        redis: () => probeRedis(redis),
         kafka: () => cluster.probe(),
         sftp: () => sftp.probe(),
       },

@@ -6,6 +6,8 @@ export interface Setting {
   /** As text, so that the documentation shows what an operator would write. Undefined: optional, or required. */
   readonly default?: string;
   readonly required?: true;
+  /** A required one need not be there when this one is. */
+  readonly unless?: string;
   /** Never printed; may also come from the file named in NAME_FILE. */
   readonly secret?: true;
   /** No secret, but may come from the file named in NAME_FILE too. */
@@ -76,9 +78,14 @@ export const SETTINGS = {
   SFTP_HOST_KEY: setting({
     schema: hostKey,
     required: true,
+    unless: 'SFTP_KNOWN_HOSTS_FILE',
     fromFile: true,
     about:
       "fingerprint of the server's host key (`ssh-keyscan HOST | ssh-keygen -lf -`), several with commas; `any` checks nothing",
+  }),
+  SFTP_KNOWN_HOSTS_FILE: setting({
+    schema: text,
+    about: "instead of SFTP_HOST_KEY: a `known_hosts` file of OpenSSH's with the server's keys; read at the start",
   }),
   SFTP_REMOTE_PATH: setting({
     schema: z.string().regex(/^\//, 'must be an absolute path'),
@@ -91,6 +98,12 @@ export const SETTINGS = {
     default: 'cdr',
     about: 'first part of every key; one a deployment',
   }),
+  REDIS_TLS_CA_FILE: setting({
+    schema: text,
+    about: "certificate authority for `rediss://`, when it is not one of the system's",
+  }),
+  REDIS_TLS_CERT_FILE: setting({ schema: text, about: 'client certificate for `rediss://`' }),
+  REDIS_TLS_KEY_FILE: setting({ schema: text, about: 'its key' }),
   KAFKA_BROKERS: setting({
     schema: brokerList,
     default: 'redpanda-0:9092,redpanda-1:9092,redpanda-2:9092',
@@ -229,7 +242,7 @@ export type SettingName = keyof typeof SETTINGS;
 type EntryOf<Name extends SettingName> = (typeof SETTINGS)[Name];
 /** What has neither a default nor to be there may be undefined. */
 type ValueOf<Name extends SettingName> =
-  EntryOf<Name> extends { default: string } | { required: true }
+  EntryOf<Name> extends { default: string } | { required: true; unless?: never }
     ? z.output<EntryOf<Name>['schema']>
     : z.output<EntryOf<Name>['schema']> | undefined;
 export type Settings<Name extends SettingName> = { readonly [Key in Name]: ValueOf<Key> };
@@ -269,7 +282,8 @@ export function readSettings<Name extends SettingName>(
     const given = env[name] === '' ? undefined : env[name];
     const raw = given ?? entry.default;
     if (raw === undefined) {
-      if (entry.required) problems.push(`${name} is missing: ${entry.about}`);
+      if (entry.required && !(entry.unless && env[entry.unless]))
+        problems.push(`${name} is missing: ${entry.about}${entry.unless ? `; or set ${entry.unless}` : ''}`);
       values[name] = undefined;
       continue;
     }

@@ -12,7 +12,10 @@ import {
   OFFSET_OUT_OF_RANGE,
   reactionTo,
   toCdrError,
+  toRefusal,
 } from './kafka-errors.ts';
+import { addPartitionsToTxn } from './requests.ts';
+import { WireWriter } from './wire.ts';
 
 const require = createRequire(import.meta.url);
 const kafkajs = require('kafkajs/src/errors.js') as Record<string, new (...args: unknown[]) => Error>;
@@ -142,9 +145,61 @@ describe('an error of the system', () => {
     ['ERR_SOCKET_CLOSED', 'retry'],
     ['ERR_STREAM_DESTROYED', 'retry'],
     ['ERR_OUT_OF_RANGE', 'unexpected'],
-    ['CERT_HAS_EXPIRED', 'unexpected'],
   ])('%s: %s', (code, reaction) => {
     expect(reactionTo(named('Error', { code }))).toBe(reaction);
+  });
+});
+
+describe('a connection that TLS does not let come about', () => {
+  it.each([
+    ['SELF_SIGNED_CERT_IN_CHAIN', 'KAFKA_TLS_CA_FILE'],
+    ['CERT_HAS_EXPIRED', 'KAFKA_TLS_CA_FILE'],
+    ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'KAFKA_TLS_CERT_FILE'],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', 'the ports in KAFKA_BROKERS'],
+  ])('%s is not tried for long, and says what to look at', (code, hint) => {
+    const error = toCdrError('connecting', named('KafkaJSConnectionError', { code }));
+    expect(error.code).toBe('kafka-auth');
+    expect(error.hint).toContain(hint);
+  });
+
+  it('may be one that is only closed: a broker says nothing to whom it does not know', () => {
+    const { code, hint } = toCdrError('connecting', named('KafkaJSConnectionClosedError'));
+    expect(code).toBe('kafka-unavailable');
+    expect(hint).toMatch(/KAFKA_TLS.*KAFKA_SASL/);
+  });
+});
+
+describe('a missing ACL', () => {
+  it('is named with what it is for', () => {
+    const error = toCdrError('x', new BrokerError('Produce to cdr-data/0', 29, 'Write on topic cdr-data'));
+    expect(error.message).toBe(
+      'x: Produce to cdr-data/0 answered TOPIC_AUTHORIZATION_FAILED: the Kafka user lacks Write on topic cdr-data',
+    );
+    expect(new BrokerError('Produce', 6, 'Write on topic cdr-data').message).toBe(
+      'Produce answered NOT_LEADER_OR_FOLLOWER',
+    );
+  });
+
+  it('is named where the library asked, and other errors stay what they are', () => {
+    const refused = named('KafkaJSProtocolError', { code: 29 });
+    expect(toRefusal('topic cdr-data', 'Describe on topic cdr-data', refused)).toMatchObject({
+      code: 'kafka-authorization',
+      message: 'topic cdr-data: the Kafka user lacks Describe on topic cdr-data',
+      hint: expect.stringContaining('docs/operations.md') as string,
+    });
+    expect(toRefusal('x', 'y', named('KafkaJSConnectionError')).code).toBe('kafka-unavailable');
+  });
+
+  it('is found where the partition is that was refused, not at one that was not tried', () => {
+    const answer = new WireWriter()
+      .int32(0)
+      .array(['a', 'b'], (writer, topic) =>
+        writer.string(topic).array([topic === 'a' ? 55 : 29], (inner, code) => inner.int32(0).int16(code)),
+      )
+      .finish();
+    const call = addPartitionsToTxn('cdr-id', { producerId: 1n, epoch: 0 }, [{ topic: 'a', partition: 0 }]);
+    expect(() => call.read(answer)).toThrow('AddPartitionsToTxn for b/0 answered TOPIC_AUTHORIZATION_FAILED');
+    expect(() => call.read(answer)).toThrow('lacks Write on topic b');
   });
 });
 

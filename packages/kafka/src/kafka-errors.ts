@@ -1,11 +1,16 @@
 import { CdrError, type ErrorCode } from '@cdr/core/errors';
+import { tlsTroubleOf, type TlsTrouble } from '@cdr/core/tls-trouble';
 
-/** An error code in a broker's answer. https://kafka.apache.org/protocol#protocol_error_codes */
+/**
+ * An error code in a broker's answer. https://kafka.apache.org/protocol#protocol_error_codes
+ * `right` is the one that the request needs ("Write on topic cdr-data"): brokers do not say which one was missing.
+ */
 export class BrokerError extends Error {
   readonly errorCode: number;
 
-  constructor(request: string, errorCode: number) {
-    super(`${request} answered ${brokerErrorName(errorCode)}`);
+  constructor(request: string, errorCode: number, right?: string) {
+    const missing = right !== undefined && KNOWN[errorCode]?.reaction === 'kafka-authorization';
+    super(`${request} answered ${brokerErrorName(errorCode)}${missing ? `: the Kafka user lacks ${right}` : ''}`);
     this.name = 'BrokerError';
     this.errorCode = errorCode;
   }
@@ -14,7 +19,10 @@ export class BrokerError extends Error {
 export const NONE = 0;
 export const OFFSET_OUT_OF_RANGE = 1;
 export const CONCURRENT_TRANSACTIONS = 51;
+/** Of a partition in an answer: not tried, since another partition of the request was refused. */
+export const OPERATION_NOT_ATTEMPTED = 55;
 export const DUPLICATE_SEQUENCE_NUMBER = 46;
+export const TRANSACTIONAL_ID_AUTHORIZATION_FAILED = 53;
 /** Not the protocol's: an answer without what was asked for, because of a quota. */
 export const THROTTLED = -2;
 
@@ -27,7 +35,15 @@ interface KnownError {
   readonly hint?: string;
 }
 
-const GRANT_HINT = 'Grant it to the Kafka user of KAFKA_SASL_USERNAME; docs/operations.md lists the ACLs.';
+const GRANT_HINT =
+  "Grant it to the Kafka user (KAFKA_SASL_USERNAME, or the client certificate's name); docs/operations.md lists the ACLs.";
+
+const TLS_HINTS: Readonly<Record<TlsTrouble, string>> = {
+  untrusted:
+    "The broker's certificate is not trusted: KAFKA_TLS_CA_FILE must be the authority that signed it, and the names in KAFKA_BROKERS must be names in it.",
+  refused: 'The broker refuses our certificate, or wants one: check KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE.',
+  'no-tls': 'KAFKA_TLS is true, and what answers there speaks no TLS: check the ports in KAFKA_BROKERS.',
+};
 
 const KNOWN: Readonly<Record<number, KnownError>> = {
   [THROTTLED]: { name: 'nothing: throttled by a quota', reaction: 'retry' },
@@ -127,6 +143,8 @@ export function reactionTo(error: Error): Reaction {
   if (error instanceof CdrError) return error.code;
   if (error instanceof BrokerError) return KNOWN[error.errorCode]?.reaction ?? 'unexpected';
   if (error.name === 'KafkaJSSASLAuthenticationError') return 'kafka-auth';
+  // certificates do not get better by asking again
+  if ('code' in error && tlsTroubleOf(error.code)) return 'kafka-auth';
   // kafkajs's own protocol errors carry the broker's code; they come from its metadata and connection calls
   if ('code' in error && typeof error.code === 'number') return KNOWN[error.code]?.reaction ?? 'unexpected';
   return isNetworkError(error) ? 'retry' : 'unexpected';
@@ -137,13 +155,33 @@ export function toCdrError(operation: string, error: Error): CdrError {
   if (error instanceof CdrError) return error;
   const reaction = reactionTo(error);
   const code: ErrorCode = reaction === 'retry' ? 'kafka-unavailable' : reaction;
-  const hint =
-    error instanceof BrokerError
-      ? KNOWN[error.errorCode]?.hint
-      : code === 'kafka-auth'
-        ? 'Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.'
-        : code === 'kafka-unavailable'
-          ? 'Check KAFKA_BROKERS and that the brokers are up.'
-          : undefined;
-  return new CdrError(code, `${operation}: ${error.message}`, { hint, cause: error });
+  return new CdrError(code, `${operation}: ${error.message}`, { hint: hintFor(code, error), cause: error });
+}
+
+/** The same for what the library asks on our behalf: `right` is what an operation needs that was refused for a missing ACL. */
+export function toRefusal(operation: string, right: string, error: Error): CdrError {
+  if (reactionTo(error) !== 'kafka-authorization' || error instanceof CdrError) return toCdrError(operation, error);
+  return new CdrError('kafka-authorization', `${operation}: the Kafka user lacks ${right}`, {
+    hint: GRANT_HINT,
+    cause: error,
+  });
+}
+
+/** The right to see a topic: who has this alone lacks the one that it comes with. */
+export function describing(topic: string): string {
+  return `Describe on topic ${topic} (Write and Read include it)`;
+}
+
+function hintFor(code: ErrorCode, error: Error): string | undefined {
+  if (error instanceof BrokerError) return KNOWN[error.errorCode]?.hint;
+  const trouble = 'code' in error ? tlsTroubleOf(error.code) : undefined;
+  if (trouble) return TLS_HINTS[trouble];
+  if (code === 'kafka-auth') return 'Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.';
+  if (code === 'kafka-authorization') return GRANT_HINT;
+  if (code !== 'kafka-unavailable') return undefined;
+  const closed =
+    error.name === 'KafkaJSConnectionClosedError' || ('code' in error && error.code === 'ECONNRESET')
+      ? '; one that closes connections at once wants TLS (KAFKA_TLS), a client certificate (KAFKA_TLS_CERT_FILE) or a login (KAFKA_SASL_*), or speaks no TLS'
+      : '';
+  return `Check KAFKA_BROKERS and that the brokers are up${closed}.`;
 }

@@ -1,5 +1,12 @@
 import type { RawRequest } from './kafkajs-internals.ts';
-import { BrokerError, NONE, THROTTLED } from './kafka-errors.ts';
+import {
+  BrokerError,
+  describing,
+  NONE,
+  OPERATION_NOT_ATTEMPTED,
+  THROTTLED,
+  TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+} from './kafka-errors.ts';
 import { WireReader, WireWriter } from './wire.ts';
 
 /**
@@ -20,8 +27,12 @@ export interface ProducerIdentity {
   readonly epoch: number;
 }
 
-function check(apiName: string, errorCode: number): void {
-  if (errorCode !== NONE) throw new BrokerError(apiName, errorCode);
+function check(apiName: string, errorCode: number, right?: string): void {
+  if (errorCode !== NONE) throw new BrokerError(apiName, errorCode, right);
+}
+
+function onId(operation: string, transactionalId: string): string {
+  return `${operation} on transactional id ${transactionalId} (on the prefix ${transactionalId.slice(0, transactionalId.indexOf('-') + 1)})`;
 }
 
 /** Who coordinates a transactional id. Answers the node id. */
@@ -35,7 +46,7 @@ export function findTransactionCoordinator(transactionalId: string): Call<number
     read: (answer) => {
       const reader = new WireReader(answer);
       reader.int32(); // throttle time
-      check(apiName, reader.int16());
+      check(apiName, reader.int16(), onId('Describe', transactionalId));
       reader.string(); // error message
       return reader.int32();
     },
@@ -53,7 +64,7 @@ export function initProducerId(transactionalId: string, transactionTimeoutMs: nu
     read: (answer) => {
       const reader = new WireReader(answer);
       reader.int32();
-      check(apiName, reader.int16());
+      check(apiName, reader.int16(), onId('Write', transactionalId));
       return { producerId: reader.int64(), epoch: reader.int16() };
     },
   };
@@ -81,13 +92,20 @@ export function addPartitionsToTxn(
     read: (answer) => {
       const reader = new WireReader(answer);
       reader.int32();
-      reader.array((topic) => {
-        const name = topic.string();
-        topic.array((partition) => {
-          const index = partition.int32();
-          check(`${apiName} for ${name}/${index}`, partition.int16());
-        });
+      const answers = reader.array((topic) => {
+        const name = topic.string() ?? '';
+        return topic.array((partition) => ({ name, index: partition.int32(), errorCode: partition.int16() }));
       });
+      // those that were not tried say nothing of why: the reason is at another partition
+      const refused = answers.flat().filter(({ errorCode }) => errorCode !== NONE);
+      const reason = refused.find(({ errorCode }) => errorCode !== OPERATION_NOT_ATTEMPTED) ?? refused[0];
+      if (!reason) return;
+      const ofId = reason.errorCode === TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+      check(
+        `${apiName} for ${reason.name}/${reason.index}`,
+        reason.errorCode,
+        ofId ? onId('Write', transactionalId) : `Write on topic ${reason.name}`,
+      );
     },
   };
 }
@@ -111,7 +129,7 @@ export function endTxn(
     read: (answer) => {
       const reader = new WireReader(answer);
       reader.int32();
-      check(apiName, reader.int16());
+      check(apiName, reader.int16(), onId('Write', transactionalId));
     },
   };
 }
@@ -145,7 +163,13 @@ export function produce(
       reader.string();
       reader.int32(); // one partition
       reader.int32();
-      check(`${apiName} to ${topic}/${partition}`, reader.int16());
+      const errorCode = reader.int16();
+      const ofId = errorCode === TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+      check(
+        `${apiName} to ${topic}/${partition}`,
+        errorCode,
+        ofId ? onId('Write', transactionalId) : `Write on topic ${topic}`,
+      );
       return reader.int64();
     },
   };
@@ -200,7 +224,7 @@ export function fetchPartition(
       reader.string();
       reader.int32(); // one partition
       reader.int32();
-      check(`${apiName} of ${topic}/${partition}`, reader.int16());
+      check(`${apiName} of ${topic}/${partition}`, reader.int16(), `Read on topic ${topic}`);
       return {
         highWatermark: reader.int64(),
         lastStableOffset: reader.int64(),
@@ -239,7 +263,7 @@ export function listOffset(
       reader.string();
       reader.int32();
       reader.int32();
-      check(`${apiName} of ${topic}/${partition}`, reader.int16());
+      check(`${apiName} of ${topic}/${partition}`, reader.int16(), describing(topic));
       reader.int64(); // timestamp
       return reader.int64();
     },
@@ -284,7 +308,7 @@ export function topicId(topic: string): Call<string> {
       reader.compactString(); // cluster id
       reader.int32(); // controller
       reader.unsignedVarint(); // one topic
-      check(`${apiName} of ${topic}`, reader.int16());
+      check(`${apiName} of ${topic}`, reader.int16(), describing(topic));
       reader.compactString();
       return reader.raw(16).toString('base64url');
     },

@@ -1,6 +1,6 @@
 import { CdrError } from '@cdr/core/errors';
 import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs';
-import { innermost, toCdrError } from './kafka-errors.ts';
+import { describing, innermost, reactionTo, toCdrError, toRefusal } from './kafka-errors.ts';
 import type { KafkaSettings } from './kafka-settings.ts';
 
 export interface TopicPlan {
@@ -71,13 +71,7 @@ export async function inspectTopics(kafka: KafkaSettings, settings: TopicSetting
     const existing = new Set(await admin.listTopics());
     return Promise.all(
       planTopics(settings).map(async (plan) => {
-        if (!existing.has(plan.topic))
-          return {
-            ...plan,
-            found: new CdrError('kafka-topic', `topic ${plan.topic} does not exist`, {
-              hint: 'Create it with: cdr topics',
-            }),
-          };
+        if (!existing.has(plan.topic)) return { ...plan, found: await whyNotListed(admin, plan.topic) };
         try {
           return { ...plan, found: await inspect(admin, plan, false) };
         } catch (error) {
@@ -128,11 +122,13 @@ export function judgeTopic(
 
 async function inspect(admin: Admin, { topic, role }: TopicPlan, created: boolean): Promise<TopicReport> {
   const [metadata, configs] = await Promise.all([
-    admin.fetchTopicMetadata({ topics: [topic] }),
-    admin.describeConfigs({
-      includeSynonyms: false,
-      resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }],
-    }),
+    asUser('Describe', topic, () => admin.fetchTopicMetadata({ topics: [topic] })),
+    asUser('DescribeConfigs', topic, () =>
+      admin.describeConfigs({
+        includeSynonyms: false,
+        resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }],
+      }),
+    ),
   ]);
   const found = metadata.topics[0]?.partitions ?? [];
   const partitions = found.length;
@@ -164,7 +160,42 @@ async function createTopics(admin: Admin, plans: readonly TopicPlan[]): Promise<
   } catch (error) {
     // somebody else created one meanwhile: what counts is what is there now
     const existing = new Set(await admin.listTopics());
-    if (!plans.every(({ topic }) => existing.has(topic))) throw error;
+    if (!plans.every(({ topic }) => existing.has(topic))) throw whyNotCreated(error);
+  }
+}
+
+/** A topic that is not listed does not exist, or the user may not see it. Never creates it. */
+async function whyNotListed(admin: Admin, topic: string): Promise<CdrError> {
+  try {
+    await asUser('Describe', topic, () => admin.fetchTopicMetadata({ topics: [topic] }));
+  } catch (error) {
+    if (error instanceof CdrError && error.code === 'kafka-authorization') return error;
+  }
+  return new CdrError('kafka-topic', `topic ${topic} does not exist`, { hint: 'Create it with: cdr topics' });
+}
+
+/** kafkajs gathers what became of several topics; the first that is a reason, with its topic. */
+function whyNotCreated(error: unknown): CdrError {
+  const inner = innermost(error);
+  const each = 'errors' in inner && Array.isArray(inner.errors) ? (inner.errors as unknown[]) : [];
+  for (const reason of each) {
+    if (!(reason instanceof Error) || ('type' in reason && reason.type === 'TOPIC_ALREADY_EXISTS')) continue;
+    const topic = 'topic' in reason ? String(reason.topic) : '?';
+    const right = `${describing(topic)}, or Create, if it does not exist yet`;
+    return toRefusal(`creating topic ${topic}`, right, reason);
+  }
+  return toCdrError('creating topics', inner);
+}
+
+/** What the library asks about one topic; a refusal says which right is missing. */
+async function asUser<T>(operation: 'Describe' | 'DescribeConfigs', topic: string, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    const inner = innermost(error);
+    if (reactionTo(inner) !== 'kafka-authorization') throw error;
+    const right = operation === 'Describe' ? describing(topic) : `${operation} on topic ${topic}`;
+    throw toRefusal(`topic ${topic}`, right, inner);
   }
 }
 

@@ -3,7 +3,7 @@ import { jobIdOf } from '@cdr/core/job-id';
 import { MAX_ATTEMPTS } from '@cdr/core/retry-policy';
 import { Queue, type JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { reconnectDelayMs, redisCall, SILENCE_MS } from './redis-connection.ts';
+import { connectionOptions, redisCall } from './redis-connection.ts';
 import type { RedisSettings } from './redis-settings.ts';
 
 const CHUNK = 1000;
@@ -81,11 +81,10 @@ export class IngestQueue {
       prefix: settings.prefix,
       connection: {
         url: settings.url,
+        ...connectionOptions(settings),
         enableOfflineQueue: false,
         maxRetriesPerRequest: 1,
         commandTimeout: 5_000,
-        socketTimeout: SILENCE_MS,
-        retryStrategy: reconnectDelayMs,
       },
       defaultJobOptions: JOB_OPTIONS,
     });

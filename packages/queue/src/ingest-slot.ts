@@ -2,7 +2,7 @@ import { CdrError, describeError } from '@cdr/core/errors';
 import { ingestJobSchema, QUEUE_NAME, type IngestJob } from '@cdr/core/ingest-job';
 import { backoffMs } from '@cdr/core/retry-policy';
 import { DelayedError, UnrecoverableError, WaitingError, Worker, type Job } from 'bullmq';
-import { reconnectDelayMs, redisCall, SILENCE_MS, toRedisError } from './redis-connection.ts';
+import { connectionOptions, redisCall, toRedisError } from './redis-connection.ts';
 import type { RedisSettings } from './redis-settings.ts';
 
 /** What became of a job in this worker's hands. Deciding it is the worker's business, carrying it out is this file's. */
@@ -86,9 +86,8 @@ export class IngestSlot {
         prefix: options.redis.prefix,
         connection: {
           url: options.redis.url,
+          ...connectionOptions(options.redis),
           maxRetriesPerRequest: null,
-          socketTimeout: SILENCE_MS,
-          retryStrategy: reconnectDelayMs,
         },
         autorun: false,
         concurrency: 1,

@@ -31,6 +31,12 @@ describe('an error of Redis', () => {
     [named('Error', 'connect ECONNREFUSED 127.0.0.1:6379', { code: 'ECONNREFUSED' }), 'redis-unavailable'],
     [named('Error', 'getaddrinfo ENOTFOUND redis', { code: 'ENOTFOUND' }), 'redis-unavailable'],
     [named('Error', 'read ECONNRESET', { code: 'ECONNRESET' }), 'redis-unavailable'],
+    [
+      named('Error', 'self-signed certificate in certificate chain', { code: 'SELF_SIGNED_CERT_IN_CHAIN' }),
+      'redis-auth',
+    ],
+    [named('Error', 'alert', { code: 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED' }), 'redis-auth'],
+    [named('Error', 'wrong version number', { code: 'ERR_SSL_WRONG_VERSION_NUMBER' }), 'redis-auth'],
     [named('Error', 'x', { code: 'ETIMEDOUT' }), 'redis-unavailable'],
     [named('AggregateError', ''), 'redis-unavailable'],
     [named('MaxRetriesPerRequestError', 'Reached the max retries per request limit'), 'redis-unavailable'],
@@ -78,7 +84,7 @@ describe('a call', () => {
   });
 
   it('goes over a connection that queues nothing and gives up soon', () => {
-    const redis = openCommandConnection('redis://127.0.0.1:1', () => undefined);
+    const redis = openCommandConnection({ url: 'redis://127.0.0.1:1' }, () => undefined);
     expect(redis.status).toBe('wait');
     expect(redis.options).toMatchObject({
       enableOfflineQueue: false,

@@ -1,5 +1,8 @@
 import { CdrError, type ErrorCode } from '@cdr/core/errors';
+import { tlsTroubleOf, type TlsTrouble } from '@cdr/core/tls-trouble';
 import { Redis } from 'ioredis';
+import type { ConnectionOptions } from 'node:tls';
+import type { RedisSettings } from './redis-settings.ts';
 
 export type { Redis };
 
@@ -17,18 +20,29 @@ export function reconnectDelayMs(attempt: number): number {
   return Math.min(attempt * 200, RECONNECT_AT_MOST_EVERY_MS);
 }
 
+/** What every connection of ours has in common, BullMQ's own included. */
+export function connectionOptions({ tls }: Pick<RedisSettings, 'tls'>): {
+  socketTimeout: number;
+  retryStrategy: (attempt: number) => number;
+  tls?: ConnectionOptions;
+} {
+  return { socketTimeout: SILENCE_MS, retryStrategy: reconnectDelayMs, ...(tls ? { tls } : {}) };
+}
+
 /**
  * A connection for commands that must answer or fail soon: nothing is queued while Redis is away. Reconnects by itself.
  * `onError` gets every connection error; throttle it.
  */
-export function openCommandConnection(url: string, onError: (error: Error) => void): Redis {
-  const redis = new Redis(url, {
+export function openCommandConnection(
+  settings: Pick<RedisSettings, 'url' | 'tls'>,
+  onError: (error: Error) => void,
+): Redis {
+  const redis = new Redis(settings.url, {
+    ...connectionOptions(settings),
     lazyConnect: true,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 1,
     commandTimeout: COMMAND_TIMEOUT_MS,
-    socketTimeout: SILENCE_MS,
-    retryStrategy: reconnectDelayMs,
   });
   redis.on('error', onError);
   return redis;
@@ -37,21 +51,29 @@ export function openCommandConnection(url: string, onError: (error: Error) => vo
 /** Resolves when the connection can take commands. Throws CdrError `redis-unavailable` or `redis-auth`. */
 export async function untilReady(redis: Redis, timeoutMs = COMMAND_TIMEOUT_MS): Promise<void> {
   if (redis.status === 'ready') return;
-  await redisCall('connecting to Redis', async () => {
-    if (redis.status === 'wait' || redis.status === 'end') {
-      await redis.connect();
-      return;
-    }
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const timer = setTimeout(() => reject(new Error('no connection yet')), timeoutMs);
-    redis.once('ready', resolve);
-    try {
-      await promise;
-    } finally {
-      clearTimeout(timer);
-      redis.off('ready', resolve);
-    }
-  });
+  // ioredis only says that the connection is closed, or nothing; why, it tells its listeners
+  let reason: Error | undefined;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(() => reject(new Error('no connection yet')), timeoutMs);
+  const onError = (error: Error): void => void (reason = error);
+  redis.once('ready', resolve);
+  redis.on('error', onError);
+  try {
+    if (redis.status === 'wait' || redis.status === 'end') redis.connect().then(resolve, reject);
+    await promise;
+  } catch (error) {
+    throw toRedisError('connecting to Redis', reason ?? error);
+  } finally {
+    clearTimeout(timer);
+    redis.off('ready', resolve);
+    redis.off('error', onError);
+  }
+}
+
+/** Resolves when Redis answers; throws CdrError, as `untilReady` does, with the reason when it cannot be reached. */
+export async function probeRedis(redis: Redis): Promise<void> {
+  await untilReady(redis);
+  await redisCall('asking Redis', () => redis.ping());
 }
 
 /** Runs a call to Redis; what it throws becomes a CdrError with a code. */
@@ -67,16 +89,33 @@ export function toRedisError(operation: string, thrown: unknown): CdrError {
   if (thrown instanceof CdrError) return thrown;
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   const code = redisErrorCode(error);
-  const hint =
-    code === 'redis-auth'
-      ? 'Check the user and password in REDIS_URL.'
-      : code === 'redis-unavailable'
-        ? 'Check REDIS_URL and that Redis is up.'
-        : undefined;
-  return new CdrError(code, `${operation}: ${error.message || error.name}`, { hint, cause: error });
+  return new CdrError(code, `${operation}: ${error.message || error.name}`, {
+    hint: hintFor(code, error),
+    cause: error,
+  });
+}
+
+const TLS_HINTS: Readonly<Record<TlsTrouble, string>> = {
+  untrusted:
+    "The certificate of Redis is not trusted: REDIS_TLS_CA_FILE must be the authority that signed it, and REDIS_URL's host a name in it.",
+  refused: 'Redis refuses our certificate: check REDIS_TLS_CERT_FILE and REDIS_TLS_KEY_FILE.',
+  'no-tls': 'REDIS_URL says rediss://, and what answers there speaks no TLS: check the port.',
+};
+
+function hintFor(code: ErrorCode, error: Error): string | undefined {
+  const trouble = 'code' in error ? tlsTroubleOf(error.code) : undefined;
+  if (trouble) return TLS_HINTS[trouble];
+  if (error.message.startsWith('NOPERM'))
+    return 'Give the Redis user of REDIS_URL the rights that docs/operations.md lists; ACL LOG on the server says which one was missing.';
+  if (code === 'redis-auth') return 'Check the user and password in REDIS_URL.';
+  if (code !== 'redis-unavailable') return undefined;
+  // a server that misses a certificate says so, and closes the connection so soon that its words may be lost
+  const closed = 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+  return `Check REDIS_URL and that Redis is up; with TLS it is rediss://, without redis://${closed ? ', and a server may want a certificate in REDIS_TLS_CERT_FILE' : ''}.`;
 }
 
 function redisErrorCode(error: Error): ErrorCode {
+  if ('code' in error && tlsTroubleOf(error.code)) return 'redis-auth';
   if (/^(?:WRONGPASS|NOAUTH|NOPERM)/.test(error.message)) return 'redis-auth';
   // out of memory, loading its data, a replica, a script in its way: it will pass or be mended, like an outage
   if (/^(?:OOM|LOADING|READONLY|MISCONF|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|UNBLOCKED)/.test(error.message))

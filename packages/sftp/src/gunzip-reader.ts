@@ -59,8 +59,8 @@ export class GunzipReader implements RemoteFileReader {
     try {
       this.#gunzip ??= this.#start();
       this.#content ??= this.#gunzip[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-      const piece = await this.#content.next();
-      if (piece.done !== true) return this.#checkRatio(piece.value);
+      const { done, value } = (await this.#content.next()) as IteratorResult<Buffer, undefined>;
+      if (!done) return this.#checkRatio(value);
       // zlib takes the zeros that pad some archives for the end
       if (this.#gunzip.bytesWritten !== this.identity.size) throw behindTheEnd();
       this.#contentBytes = this.#bytesGiven;

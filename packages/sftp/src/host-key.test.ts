@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fingerprintOf, HostKeyCheck, keyTypeOf } from './host-key.ts';
+import { fingerprintOf, hostKeyAlgorithms, HostKeyCheck, keyTypeOf } from './host-key.ts';
 
 // made with ssh-keygen -t ed25519; the fingerprint is what ssh-keygen -lf prints for it
 const KEY = Buffer.from('AAAAC3NzaC1lZDI1NTE5AAAAIBKs7MaNG9l4ALR2Q4jWwZ0kGFyWFDeDVQw7cvRWVjNp', 'base64');
@@ -31,4 +31,10 @@ test('a key that is not pinned is refused and remembered', () => {
 test('no pinned key at all lets nobody in; "any" has to be said', () => {
   expect(new HostKeyCheck([]).verify(KEY)).toBe(false);
   expect(new HostKeyCheck('any').verify(KEY)).toBe(true);
+});
+
+test('a server is asked for the kinds of key that are known first, and for the others behind them', () => {
+  const asked = hostKeyAlgorithms(['ssh-rsa', 'sk-ssh-ed25519@openssh.com']);
+  expect(asked.slice(0, 4)).toEqual(['rsa-sha2-512', 'rsa-sha2-256', 'ssh-rsa', 'ssh-ed25519']);
+  expect(asked).toHaveLength(7);
 });

@@ -16,6 +16,8 @@ interface Behaviour {
   readonly maxChannels?: number;
   /** Connections are dropped right after the login. */
   readonly dropsWhoeverComesIn?: boolean;
+  /** Where the SFTP session should be there are bytes that are none of it. */
+  readonly rubbish?: Buffer;
   /** Requests that are never answered. */
   readonly silentOn?: readonly ('REALPATH' | 'OPENDIR')[];
 }
@@ -52,7 +54,9 @@ async function serve(behaviour: Behaviour): Promise<{ settings: SftpSettings; co
       if (behaviour.dropsWhoeverComesIn) return void client.end();
       client.on('session', (accept, reject) => {
         if (++channels > (behaviour.maxChannels ?? 10)) return void reject();
-        accept().on('sftp', (acceptSftp) => answer(acceptSftp(), behaviour));
+        const { rubbish } = behaviour;
+        if (rubbish) accept().on('subsystem', (acceptChannel) => acceptChannel().write(rubbish));
+        else accept().on('sftp', (acceptSftp) => answer(acceptSftp(), behaviour));
       });
     });
   });
@@ -129,6 +133,18 @@ test('a server that gives no channel, or drops whoever comes in, is away: nobody
     expect(error).toBeInstanceOf(CdrError);
     expect(error).toMatchObject({ code: 'sftp-unavailable' });
   }
+});
+
+test.each([
+  ['a packet longer than any', Buffer.alloc(64, 0xff)],
+  ['a packet of no kind that there is', Buffer.from('0000000900ffffffffffffffff', 'hex')],
+  ['an answer to what was never asked', Buffer.from('0000000965000000070000000000', 'hex')],
+  ['lines of text', Buffer.from('Welcome! This account is for the weather service only.\r\n'.repeat(20))],
+])('a server that speaks no SFTP, but sends %s, is away', async (_, rubbish) => {
+  const { settings } = await serve({ rubbish });
+  const pool = poolOn(settings, { readyTimeoutMs: 1_000 });
+  expect(await errorOf(pool.acquire())).toMatchObject({ code: 'sftp-unavailable' });
+  expect(pool.connectionCount).toBe(0);
 });
 
 test('a server that is alive but answers nothing is given up after answerTimeoutMs, with all that waits', async () => {

@@ -69,8 +69,8 @@ export function toConnectError(settings: SftpSettings, failure: ConnectFailure):
       `the SFTP server ${server} shows the host key ${refusedHostKey}, expected ${expected}; not connected`,
       {
         hint:
-          'Ask the operator of the server whether its key is this one. If so, set SFTP_HOST_KEY to this fingerprint; ' +
-          'if not, somebody may be listening in between',
+          'Ask the operator of the server whether its key is this one. If so, set SFTP_HOST_KEY to this fingerprint, or ' +
+          'put the key into SFTP_KNOWN_HOSTS_FILE, and restart; if not, somebody may be listening in between',
         cause,
       },
     );

@@ -9,6 +9,8 @@ export interface SftpSettings {
   readonly passphrase?: string | undefined;
   /** SHA256 fingerprints as `ssh-keygen -lf` prints them, one of which the server must show; `any` checks nothing. */
   readonly hostKey: 'any' | readonly string[];
+  /** Kinds of the pinned keys (`ssh-ed25519`), where they are known: a server with several keys is asked for these first. */
+  readonly hostKeyTypes?: readonly string[];
   /** Directory with the files. */
   readonly remotePath: string;
   readonly keepaliveIntervalMs?: number;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { CdrError } from '@cdr/core/errors';
-import { Outages, readiness, type OutageEvent } from './outages.ts';
+import type { Logger } from './logger.ts';
+import { logOutages, Outages, readiness, type OutageEvent } from './outages.ts';
 
 const AWAY = new CdrError('kafka-unavailable', 'no broker');
 const NEVER = new AbortController().signal;
@@ -49,6 +50,23 @@ describe('Outages', () => {
     expect(events.at(-1)?.state).toBe('back');
   });
 
+  test('a server that was away and is there now, but not to be used, is reported as that, once', async () => {
+    let probes = 0;
+    const { outages, events, over } = outagesWith(() => {
+      probes++;
+      if (probes > 6) return Promise.resolve();
+      const refused = new CdrError('kafka-auth', 'refused');
+      return Promise.reject(probes < 2 || probes === 4 ? AWAY : refused);
+    });
+    await outages.untilBack('kafka', AWAY, NEVER);
+    await over;
+    expect(events.map(({ state, code, problem }) => [state, code, problem])).toEqual([
+      ['away', 'kafka-unavailable', 'no broker'],
+      ['away', 'kafka-auth', 'refused'],
+      ['back', 'kafka-auth', 'refused'],
+    ]);
+  });
+
   test('says what is wrong, and stops waiting on shutdown', async () => {
     const { outages } = outagesWith(() => Promise.reject(new Error('still no broker')));
     const shutdown = new AbortController();
@@ -66,4 +84,24 @@ describe('Outages', () => {
     expect(tries).toBe(3);
     await over;
   });
+});
+
+test('what is away is a warning; what waits for somebody is an error', () => {
+  const lines: string[] = [];
+  const level = (name: string) => (_: object, message: string) => lines.push(`${name} ${message}`);
+  const log = { info: level('info'), warn: level('warn'), error: level('error') } as unknown as Logger;
+  const report = logOutages(log, () => undefined);
+  const event = { dependency: 'sftp', forMs: 60_000, problem: 'why' } as const;
+  report({ ...event, state: 'away', code: 'sftp-unavailable' });
+  report({ ...event, state: 'still-away', code: 'sftp-unavailable' });
+  report({ ...event, state: 'away', code: 'sftp-host-key' });
+  report({ ...event, state: 'still-away', code: 'sftp-host-key' });
+  report({ ...event, state: 'back', code: 'sftp-host-key' });
+  expect(lines).toEqual([
+    'warn the SFTP server is away, waiting for it: why',
+    'warn the SFTP server is away, waiting since 60 s: why',
+    'error the SFTP server cannot be used as it is, waiting for it: why',
+    'error the SFTP server cannot be used as it is, waiting since 60 s: why',
+    'info the SFTP server is back after 60 s',
+  ]);
 });

@@ -18,13 +18,13 @@ export interface OutageEvent {
   readonly state: 'away' | 'still-away' | 'back';
   readonly forMs: number;
   readonly problem: string;
-  /** The code of the error that began it: not every dependency that cannot be used is away. */
+  /** Not every dependency that cannot be used is away: the code of the error that began it, or one that needs somebody. */
   readonly code: ErrorCode;
 }
 
 interface Outage {
   readonly since: number;
-  readonly code: ErrorCode;
+  code: ErrorCode;
   problem: string;
   reportedAt: number;
   /** What the waiting wait for; undefined once they were let go, until one of them comes back or all is well. */
@@ -56,7 +56,7 @@ export class Outages {
    */
   async untilBack(dependency: Dependency, error: unknown, signal: AbortSignal): Promise<void> {
     const outage = this.current.get(dependency) ?? this.begin(dependency, error);
-    outage.problem = describeError(error);
+    this.note(dependency, outage, error);
     outage.gate ??= Promise.withResolvers();
     const { promise, reject } = Promise.withResolvers<never>();
     const onAbort = (): void => reject(new CdrError('shutdown', 'the process is shutting down'));
@@ -120,9 +120,23 @@ export class Outages {
         outage.gate.resolve();
         outage.gate = undefined;
       } catch (error) {
-        outage.problem = describeError(error);
+        this.note(dependency, outage, error);
       }
     }
+  }
+
+  /**
+   * An outage that turns out to be somebody's business is reported as such at once: a server that comes back with another
+   * host key was away first.
+   */
+  private note(dependency: Dependency, outage: Outage, error: unknown): void {
+    outage.problem = describeError(error);
+    const code = errorCodeOf(error);
+    if (isAway(code) || code === 'unexpected' || !isAway(outage.code)) return;
+    outage.code = code;
+    outage.reportedAt = performance.now();
+    const forMs = Math.round(performance.now() - outage.since);
+    this.options.report({ dependency, state: 'away', forMs, problem: outage.problem, code });
   }
 }
 
@@ -143,12 +157,19 @@ export function logOutages(log: Logger, setUp: (dependency: Dependency, up: bool
     setUp(dependency, state === 'back');
     const name = NAMES[dependency];
     const seconds = Math.round(forMs / 1000);
-    const what = code.endsWith('-unavailable') ? `${name} is away` : `${name} cannot be used as it is`;
-    if (state === 'away') log.warn({ dependency, code, problem }, `${what}, waiting for it: ${problem}`);
+    const away = isAway(code);
+    const what = away ? `${name} is away` : `${name} cannot be used as it is`;
+    // what is away comes back; a login, a right or a host key that is refused waits for somebody
+    const level = away ? 'warn' : 'error';
+    if (state === 'away') log[level]({ dependency, code, problem }, `${what}, waiting for it: ${problem}`);
     else if (state === 'still-away')
-      log.warn({ dependency, code, problem, seconds }, `${what}, waiting since ${seconds} s: ${problem}`);
+      log[level]({ dependency, code, problem, seconds }, `${what}, waiting since ${seconds} s: ${problem}`);
     else log.info({ dependency, seconds }, `${name} is back after ${seconds} s`);
   };
+}
+
+function isAway(code: ErrorCode): boolean {
+  return code.endsWith('-unavailable');
 }
 
 const NAMES: Readonly<Record<Dependency, string>> = { sftp: 'the SFTP server', kafka: 'Kafka', redis: 'Redis' };

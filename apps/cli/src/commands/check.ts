@@ -1,6 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { CdrError, describeError } from '@cdr/core/errors';
 import { claimedFiles } from '@cdr/core/select-files';
 import { SettingsError } from '@cdr/core/settings';
+import { transactionalIdOf } from '@cdr/core/transactional-id';
+import { lackingRights } from '@cdr/kafka/kafka-rights';
 import { countBrokers, inspectTopics } from '@cdr/kafka/topics';
 import { sameLedger } from '@cdr/queue/ledger-projection';
 import { redisClockOffsetMs, redisWarnings } from '@cdr/queue/redis-connection';
@@ -34,7 +37,8 @@ interface Finding {
 const CLOCK_WARNING_MS = 5_000;
 
 const CHECK_HELP = `
-Every check runs, also when another one fails. --protocol tries out on your cluster what the exactly-once promise rests on:
+Every check runs, also when another one fails. That of the rights opens a transaction on each topic, writes no row and
+aborts it. --protocol tries out on your cluster what the exactly-once promise rests on:
 it creates three topics named after the ledger topic with "-check-" and a random suffix, and deletes them at the end.`;
 
 export function addCheck(program: Command, run: Runner): void {
@@ -56,15 +60,15 @@ async function check(context: CommandContext): Promise<ExitCode> {
     if (!out.json) writeCheck(out, result);
   };
   finished(await outcomeOf('settings', () => checkSettings(context)));
-  // the dependencies at the same time, since each one that is away costs seconds; told in the same order every time
+  // all at the same time, since each one that is away costs seconds; told in the same order every time
   const others = [
-    outcomeOf('sftp', () => checkSftp(context)),
-    outcomeOf('redis', () => checkRedis(context)),
-    outcomeOf('kafka', () => checkKafka(context)),
+    [outcomeOf('sftp', () => checkSftp(context))],
+    [outcomeOf('redis', () => checkRedis(context))],
+    [outcomeOf('kafka', () => checkKafka(context))],
+    topicOutcomes(context),
+    [outcomeOf('rights', () => checkRights(context)), outcomeOf('ledger', () => checkLedger(context))],
   ];
-  for (const outcome of others) finished(await outcome);
-  for (const result of await topicOutcomes(context)) finished(result);
-  finished(await outcomeOf('ledger', () => checkLedger(context)));
+  for (const outcomes of others) for (const outcome of await outcomes) finished(await outcome);
 
   const failed = results.filter(({ state }) => state === 'failed').length;
   out.answer({ ok: failed === 0, checks: results }, () =>
@@ -162,6 +166,23 @@ async function topicOutcomes({ parts }: CommandContext): Promise<CheckResult[]> 
   } catch (error) {
     return [await outcomeOf('topics', () => Promise.reject(error instanceof Error ? error : new Error(String(error))))];
   }
+}
+
+/** Whether the Kafka user may do what an attempt does. All that is missing at once, since each takes somebody's time. */
+async function checkRights({ parts }: CommandContext): Promise<Finding> {
+  const { kafka, topics } = parts.kafka();
+  // of no file, since a key has no slash, and of no other check
+  const transactionalId = transactionalIdOf(topics.ledgerTopic, `/check/${randomUUID()}`);
+  const { needed, toRead } = await lackingRights(kafka, topics, transactionalId);
+  const [first, ...others] = needed;
+  if (first)
+    throw new CdrError(first.code, [...others.map(({ message }) => message), first.message].join('; '), {
+      hint: first.hint,
+    });
+  return {
+    detail: 'to write all topics in a transaction, and to read the ledger',
+    warnings: toRead.map((error) => `cdr audit and cdr rejects cannot read all topics: ${describeError(error)}`),
+  };
 }
 
 /** Whether what Redis remembers belongs to this ledger, and how far behind it is. */
