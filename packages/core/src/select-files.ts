@@ -1,6 +1,6 @@
 import { decide, sameIdentity, type ChangedFilesPolicy, type DecidingPart } from './decide.ts';
 import { isUtf8Name, matchFeed, type Feed } from './feeds.ts';
-import { byTimeInName } from './file-order.ts';
+import { orderOf } from './file-order.ts';
 import type { IngestJob } from './ingest-job.ts';
 import type { FileIdentity } from './ledger-record.ts';
 import type { SettlingFiles } from './settling.ts';
@@ -70,7 +70,7 @@ export function selectFiles(
   const unclaimed: string[] = [];
   const notUtf8: string[] = [];
   const changed: string[] = [];
-  const wanted: (IngestJob & { readonly name: string })[] = [];
+  const wanted: { readonly order: string; readonly job: IngestJob }[] = [];
   for (const { name, size, mtimeMs } of files) {
     if (isTemporaryName(name)) continue;
     const feed = matchFeed(feeds, name);
@@ -93,10 +93,11 @@ export function selectFiles(
     if (decision.action === 'nothing') {
       if (decision.because === 'ingested') counts.ingested++;
     } else if (settling.look(name, { size, mtimeMs }, nowMs)) {
-      wanted.push({ name, file: name, feed: feed.name, size, mtimeMs, generation: decision.generation });
+      const job = { file: name, feed: feed.name, size, mtimeMs, generation: decision.generation };
+      wanted.push({ order: orderOf(name), job });
     } else counts.settling++;
   }
-  wanted.sort(byTimeInName);
+  wanted.sort((a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0));
   counts.wanted = wanted.length;
-  return { wanted: wanted.map(({ name: _, ...job }) => job), counts, unclaimed, notUtf8, changed };
+  return { wanted: wanted.map(({ job }) => job), counts, unclaimed, notUtf8, changed };
 }
