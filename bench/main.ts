@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describeError } from '@cdr/core/errors';
-import { SETTINGS } from '@cdr/core/settings';
 import { CommittedReader } from '../dev/kafka-counter/committed-reader.ts';
+import { clearSettings } from '../dev/services/clear-settings.ts';
 import { startParts, type OwnedParts } from '../dev/services/parts.ts';
 import { FILE_SETS, prepareSet, type FileSet, type PreparedSet } from './file-sets.ts';
 import { ingestRound, type IngestOptions, type RoundParts } from './ingest-round.ts';
@@ -188,14 +188,6 @@ function currentCommit(): string {
 
 function say(line: string): void {
   console.error(line);
-}
-
-/** A setting in the user's shell would win over the benchmark's own. The parts have read the addresses in it by now. */
-function clearSettings(): void {
-  for (const name of Object.keys(SETTINGS)) {
-    delete process.env[name];
-    delete process.env[`${name}_FILE`];
-  }
 }
 
 function keep(result: BenchResult, { jsonFile, keep: keepResult }: BenchOptions): void {

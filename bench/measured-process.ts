@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { OwnProcess } from '../dev/services/own-process.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
-const FLAGS = ['--disable-warning=TimeoutNegativeWarning', '--conditions=@cdr/source'];
+/** As the scripts of package.json start scanner and worker. */
+const FLAGS = ['--disable-warning=TimeoutNegativeWarning', '--max-semi-space-size=4', '--conditions=@cdr/source'];
 const LOOK_EVERY_MS = 10;
 /** USER_HZ: what /proc counts in, the same on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;

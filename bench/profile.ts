@@ -47,7 +47,8 @@ const STAGE_OF_FILE: readonly (readonly [RegExp, Stage])[] = [
     /packages\/kafka\/src\/(record-batch|batching-writer|murmur2|buffer-pool|compression)\.ts|\/crc32\/|\/lz4-napi\//,
     'batch',
   ],
-  [/packages\/kafka\/|packages\/ledger\/|\/kafkajs\//, 'produce/network'],
+  // what sockets are given in one turn goes out behind it, for SFTP and Kafka alike
+  [/packages\/kafka\/|packages\/ledger\/|\/kafkajs\/|\/gather-writes\.ts/, 'produce/network'],
   [/packages\/sftp\/|\/ssh2|\/checkpoint-hash\.ts|node:internal\/crypto/, 'sftp/crypto'],
   [/packages\/queue\/|\/bullmq\/|\/ioredis\/|\/redis-parser\/|\/msgpackr/, 'queue'],
 ];

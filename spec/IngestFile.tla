@@ -34,7 +34,7 @@ CONSTANTS
   Abort,         \* "when all was answered", "always": may an attempt that gives up send an abort
   Verify,        \* TRUE, FALSE: brokers refuse a batch that belongs to no open transaction
   Operator,      \* "asks the ledger", "asks the projection"
-  Again,         \* "finds its own", "compares entries": an operator's command after a commit of unknown outcome
+  Again,         \* "by generation", "compares entries": an operator's command after a commit of unknown outcome
   CatchUp,       \* "one script", "slices", "unconditional": how entries and position are written
   Position,      \* "stable end", "end": how far a catch-up moves it
   Mending,       \* "read to the position", "whatever was read": what the check of the whole projection goes by
@@ -79,7 +79,7 @@ NoPosition == -1
 Wiped == [job |-> NoJob, entry |-> None, pos |-> NoPosition]
 
 Free == [pc |-> "idle", gen |-> 0, ident |-> 0, pid |-> 0, ep |-> 0, entry |-> None, from |-> 0, readTo |-> 0,
-         open |-> {}, kind |-> "none", rec |-> None, retried |-> FALSE, tried |-> None, mine |-> 0]
+         open |-> {}, kind |-> "none", rec |-> None, retried |-> FALSE, tried |-> None]
 ReaderFree == [pc |-> "idle", from |-> 0, to |-> 0, rec |-> None, gen |-> 0, ident |-> 0]
 
 Ids == CASE IdOf = "file" -> {1} [] IdOf = "generation" -> Gens [] IdOf = "worker" -> Actors
@@ -270,7 +270,7 @@ GiveUp(a) ==
   \/ HasOpen(a) /\ tx' = [tx EXCEPT ![Id(a)] = Aborted(@, @.ep)] /\ ledger' = Decided(Id(a), "abort")
 \* Fate "again" and "hold" of packages/core/src/retry-policy.ts: begin at step 1.
 StartAgain(a) == act' = [act EXCEPT ![a] = [Free EXCEPT !.pc = First(a), !.gen = act[a].gen, !.ident = act[a].ident,
-                                                        !.tried = act[a].tried, !.mine = act[a].mine]]
+                                                        !.tried = act[a].tried]]
 \* Fate "put-back": the job waits again, under what the file is now.
 PutBack(w) ==
   /\ redis' = IF Owner(w) THEN [redis EXCEPT !.job = [@ EXCEPT !.st = "wait", !.own = "nobody", !.ident = file.ident]] ELSE redis
@@ -354,7 +354,7 @@ Open(w) ==
 MakeRequest(o) ==
   LET e == act[o].entry
       itHappened == \/ act[o].tried # None /\ [e EXCEPT !.off = 0] = act[o].tried
-                    \/ Again = "finds its own" /\ act[o].mine > 0 /\ ledger[act[o].mine].st = "commit"
+                    \/ Again = "by generation" /\ act[o].tried # None /\ e.gen >= act[o].tried.want
   IN /\ UNCHANGED redis
      /\ IF e.off = 0 \/ e.want > e.gen \/ e.gen = MaxGen \/ itHappened
         THEN act' = [act EXCEPT ![o] = Free]
@@ -394,7 +394,7 @@ WriteRecord(a) ==
      THEN /\ inside => tx[i].st \notin Prepared
           /\ ledger' = Append(ledger, [id |-> i, st |-> IF inside THEN "open" ELSE "commit", rec |-> rec])
           /\ tx' = IF inside THEN [tx EXCEPT ![i].st = "open"] ELSE tx
-          /\ act' = [act EXCEPT ![a].rec = rec, ![a].mine = IF a \in Operators THEN rec.off ELSE 0,
+          /\ act' = [act EXCEPT ![a].rec = rec,
                                 ![a].pc = IF ~inside /\ Record = "after the commit" THEN "put" ELSE IF Meet /\ inside THEN "meet" ELSE "commit"]
           /\ UNCHANGED redis
      ELSE StartAgain(a) /\ UNCHANGED <<tx, ledger, redis>>

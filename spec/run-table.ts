@@ -22,7 +22,7 @@ export interface Constants {
   Abort: 'when all was answered' | 'always';
   Verify: boolean;
   Operator: 'asks the ledger' | 'asks the projection';
-  Again: 'finds its own' | 'compares entries';
+  Again: 'by generation' | 'compares entries';
   CatchUp: 'one script' | 'slices' | 'unconditional';
   Position: 'stable end' | 'end';
   Mending: 'read to the position' | 'whatever was read';
@@ -71,7 +71,7 @@ export const PROTOCOL: Constants = {
   Abort: 'when all was answered',
   Verify: false,
   Operator: 'asks the ledger',
-  Again: 'finds its own',
+  Again: 'by generation',
   CatchUp: 'one script',
   Position: 'stable end',
   Mending: 'read to the position',

@@ -7,6 +7,7 @@ import { parseArgs, promisify } from 'node:util';
 import { withLock } from '../dev/services/file-lock.ts';
 import { DEV_DIR } from '../dev/services/instance.ts';
 import { ensurePrograms, programPath, PROGRAMS } from '../dev/services/programs.ts';
+import { writeTables, type Outcome } from './result-tables.ts';
 import { INVARIANTS, PROTOCOL, RUNS, type Constants, type Run } from './run-table.ts';
 
 const HELP = `Checks the model of the ingest protocol, IngestFile.tla: the protocol must hold, each mutation of it must break.
@@ -16,17 +17,20 @@ const HELP = `Checks the model of the ingest protocol, IngestFile.tla: the proto
     --list                   only name them
     -j, --jobs N             runs at a time (default: one a CPU, at most 4)
     -t, --seconds N          longest time of one run (default 900)
-    -v, --verbose            print counterexamples`;
+    -v, --verbose            print counterexamples
+    --write                  all of it, and the tables of docs/guarantees.md anew`;
 
 const MODULE = 'IngestFile';
 const POM = path.join(import.meta.dirname, 'pom.xml');
 const COPY_DEPENDENCIES = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies';
 const MODEL_VALUES = { workers: 'Workers', operators: 'Operators', scanners: 'Scanners', keepUps: 'KeepUps' } as const;
 
+const PAGE = path.join(import.meta.dirname, '../docs/guarantees.md');
+
 interface Result {
   readonly ok: boolean;
   readonly verdict: string;
-  readonly states: string;
+  readonly outcome: Outcome;
   readonly seconds: number;
   readonly output: string;
 }
@@ -87,7 +91,10 @@ async function check(run: Run, classPath: string, seconds: number): Promise<Resu
   let output = '';
   for (const stream of [tlc.stdout, tlc.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => (output += text));
-  await new Promise((resolve) => tlc.once('close', resolve).once('error', resolve));
+  const end = await new Promise<string>((resolve) => {
+    tlc.once('error', ({ message }) => resolve(message));
+    tlc.once('close', (code, signal) => resolve(signal ?? `exit code ${code}`));
+  });
   clearTimeout(timer);
   process.off('exit', stop);
   rmSync(dir, { recursive: true, force: true });
@@ -101,11 +108,16 @@ async function check(run: Run, classPath: string, seconds: number): Promise<Resu
       ? 'holds'
       : outOfTime
         ? `not finished in ${seconds} s`
-        : 'TLC failed';
+        : `TLC failed: ${end}`;
   return {
     ok: run.breaks ? broken === run.breaks : holds,
     verdict,
-    states: output.match(/[\d,]+(?= distinct states found)/g)?.at(-1) ?? '?',
+    outcome: {
+      run,
+      verdict: broken ? 'breaks' : holds ? 'holds' : 'failed',
+      steps,
+      states: output.match(/[\d,]+(?= distinct states found)/g)?.at(-1) ?? '?',
+    },
     seconds: (performance.now() - startedAt) / 1000,
     output,
   };
@@ -119,33 +131,43 @@ async function main(): Promise<void> {
       list: { type: 'boolean', default: false },
       jobs: { type: 'string', short: 'j', default: String(Math.min(4, availableParallelism())) },
       seconds: { type: 'string', short: 't', default: '900' },
+      write: { type: 'boolean', default: false },
       verbose: { type: 'boolean', short: 'v', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) return console.log(HELP);
   const unknown = positionals.filter((name) => !RUNS.some((run) => run.name === name));
+  if (values.write && positionals.length > 0) throw new Error('--write is for all runs together');
   if (unknown.length > 0) throw new Error(`No run is called ${unknown.join(', ')}. Names: npx pnpm spec --list`);
   const runs = positionals.length
     ? RUNS.filter(({ name }) => positionals.includes(name))
-    : RUNS.filter(({ long }) => values.all || !long);
+    : RUNS.filter(({ long }) => values.all || values.write || !long);
   if (values.list) return console.log(runs.map(({ name }) => name).join('\n'));
 
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const classPath = await tlcClassPath();
   let failed = 0;
+  const outcomes = new Map<Run, Outcome>();
   const waiting = [...runs];
   const lane = async (): Promise<void> => {
     for (let run = waiting.shift(); run; run = waiting.shift()) {
-      const { ok, verdict, states, seconds, output } = await check(run, classPath, Number(values.seconds));
+      const { ok, verdict, outcome, seconds, output } = await check(run, classPath, Number(values.seconds));
       if (!ok) failed++;
+      outcomes.set(run, outcome);
       console.log(
-        `${ok ? 'ok  ' : 'FAIL'} ${run.name.padEnd(34)} ${verdict.padEnd(46)} ${states.padStart(11)} states ${seconds.toFixed(0).padStart(4)} s`,
+        `${ok ? 'ok  ' : 'FAIL'} ${run.name.padEnd(34)} ${verdict.padEnd(46)} ${outcome.states.padStart(11)} states ${seconds.toFixed(0).padStart(4)} s`,
       );
-      if (verdict === 'TLC failed' || (values.verbose && verdict.startsWith('breaks'))) console.log(output);
+      if (verdict.startsWith('TLC failed') || (values.verbose && verdict.startsWith('breaks'))) console.log(output);
     }
   };
   await Promise.all(Array.from({ length: Math.max(1, Number(values.jobs)) }, lane));
+  // in the order of the runs, whichever ended first
+  if (values.write)
+    writeTables(
+      PAGE,
+      runs.flatMap((run) => outcomes.get(run) ?? []),
+    );
   console.log(`${runs.length - failed} passed, ${failed} failed`);
   process.exitCode = failed > 0 ? 1 : 0;
 }

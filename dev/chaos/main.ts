@@ -1,15 +1,16 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeError } from '@cdr/core/errors';
-import { SETTINGS } from '@cdr/core/settings';
 import { SftpFiles } from '../../tests/support/sftp-files.ts';
 import { LedgerWatch } from '../demo/ledger-watch.ts';
 import { count, seconds, table } from '../demo/text.ts';
 import { CommittedReader } from '../kafka-counter/committed-reader.ts';
+import { clearSettings } from '../services/clear-settings.ts';
 import { startParts, type OwnedParts } from '../services/parts.ts';
 import { auditSoak, type SoakVerdict } from './audit-soak.ts';
 import { drawFault, FAULTS } from './faults.ts';
 import { FileSource } from './file-source.ts';
+import { longOutage, spentAttempts, type SoakFindings } from './long-outage.ts';
 import { HELP, OptionError, parseOptions, type SoakOptions } from './options.ts';
 import { Random } from './random.ts';
 import { SoakDeployment } from './soak-deployment.ts';
@@ -30,17 +31,17 @@ async function soak(options: SoakOptions): Promise<number> {
   const deployment = await SoakDeployment.plan(parts, options.workers);
   const { sshd } = deployment.services;
   const files = new SftpFiles(sshd.uploadDir, deployment.config.sftp.remotePath);
-  const source = new FileSource(files, options.seed);
   await deployment.start();
   const ledger = new LedgerWatch(deployment.ledger.ledgerReader);
   const watch = new SoakWatch(deployment, ledger);
   watch.start();
-  source.start();
   const startedAt = performance.now();
-  await injectFaults(options, deployment, ledger, watch, startedAt);
+  const { outage } = options;
+  const source = outage
+    ? await longOutage({ ...options, outage }, deployment, files, ledger, say)
+    : await randomFaults(options, deployment, files, ledger, watch, startedAt);
 
   say('healing is done, waiting for quiet');
-  await source.stop();
   await watch.untilQuiet(
     source.files.map(({ name }) => name),
     QUIET_DEADLINE_MS,
@@ -49,10 +50,30 @@ async function soak(options: SoakOptions): Promise<number> {
   watch.stop();
   const { waiting, active, delayed, failed } = await deployment.queue.counts();
   const verdict = await closingAudit(deployment, ledger, source, { waiting, active, delayed, failed });
-  report(verdict, watch, performance.now() - startedAt);
-  const clean = verdict.problems.length === 0 && verdict.missing === 0 && verdict.doubled === 0;
+  const problems = [...verdict.problems, ...source.problems];
+  // faults at random fail attempts on purpose
+  const spent = outage ? await spentAttempts(deployment) : 0;
+  if (spent > 0) problems.push(`${spent} attempts were spent`);
+  report({ ...verdict, problems }, watch, performance.now() - startedAt);
+  const clean = problems.length === 0 && verdict.missing === 0 && verdict.doubled === 0;
   await deployment.stop();
   return clean && watch.crashes.length === 0 ? 0 : 1;
+}
+
+/** Files come all the time, and faults with them. */
+async function randomFaults(
+  options: SoakOptions,
+  deployment: SoakDeployment,
+  files: SftpFiles,
+  ledger: LedgerWatch,
+  watch: SoakWatch,
+  startedAt: number,
+): Promise<SoakFindings> {
+  const source = new FileSource(files, options.seed);
+  source.start();
+  await injectFaults(options, deployment, ledger, watch, startedAt);
+  await source.stop();
+  return { files: source.files, rowsOf: (index) => source.rowsOf(index), problems: [] };
 }
 
 /** One fault after another, sometimes two at a time, in the order that the seed gives. */
@@ -113,7 +134,7 @@ async function injectFaults(
 async function closingAudit(
   { config }: SoakDeployment,
   ledger: LedgerWatch,
-  source: FileSource,
+  source: SoakFindings,
   jobsLeft: Record<string, number>,
 ): Promise<SoakVerdict> {
   const { kafka, topics } = config;
@@ -123,7 +144,7 @@ async function closingAudit(
     const rejects = (await java.count([topics.rejectsTopic], AUDIT_DEADLINE_MS))[topics.rejectsTopic] ?? 0;
     return auditSoak({
       files: source.files,
-      rowsOf: (index) => source.rowsOf(index),
+      rowsOf: source.rowsOf,
       ledger: ledger.records,
       messages,
       rejects,
@@ -155,14 +176,6 @@ function report(verdict: SoakVerdict, watch: SoakWatch, tookMs: number): void {
 function clock(ms: number): string {
   const total = Math.max(0, Math.round(ms / 1000));
   return `${String(Math.floor(total / 60)).padStart(2)}:${String(total % 60).padStart(2, '0')}`;
-}
-
-/** A setting in the user's shell would win over the soak's own. The parts have read the addresses in it by now. */
-function clearSettings(): void {
-  for (const name of Object.keys(SETTINGS)) {
-    delete process.env[name];
-    delete process.env[`${name}_FILE`];
-  }
 }
 
 function say(line: string): void {

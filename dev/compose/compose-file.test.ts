@@ -7,6 +7,9 @@ import { scannerConfig } from '../../apps/scanner/src/config.ts';
 import { workerConfig } from '../../apps/worker/src/config.ts';
 import { readComposeFile, ROOT, variablesIn, withDefaults, type ComposeService } from './compose-file.ts';
 
+const { scripts } = JSON.parse(readFileSync(path.join(import.meta.dirname, '../../package.json'), 'utf8')) as {
+  scripts: Record<string, string>;
+};
 const FILES = ['docker-compose.yml', 'deploy/docker-compose.existing.yml'] as const;
 const OURS = ['topics', 'scanner', 'worker', 'dashboard', 'cli', 'generator'];
 const ONE_SHOT = ['sftp-host-key', 'topics', 'cli', 'generator'];
@@ -92,10 +95,15 @@ describe.each(FILES)('%s', (file) => {
 
   test.each(ours)('%s runs a program that the image has, as the process that gets the signals', (_, service) => {
     const words = [...(service.entrypoint ?? []), ...(service.command ?? [])];
-    expect(words.slice(0, 2)).toEqual(['node', '--disable-warning=TimeoutNegativeWarning']);
-    const source = String(words[2]).replace(/^(apps\/[a-z]+)\/dist\/main\.js$/, '$1/src/main.ts');
+    const program = words.findIndex((word) => word.endsWith('.js'));
+    const source = String(words[program]).replace(/^(apps\/[a-z]+)\/dist\/main\.js$/, '$1/src/main.ts');
     expect(source).toMatch(/\.ts$/);
     expect(existsSync(path.join(ROOT, source))).toBe(true);
+    // with the flags that its script has for whoever runs it without containers
+    const app = source.split('/')[1] === 'cli' ? 'cdr' : String(source.split('/')[1]);
+    const script = scripts[app]?.split(' ') ?? [];
+    const developing = ['--conditions=@cdr/source', '--import', './dev/require-node-24.mjs'];
+    expect(words.slice(0, program)).toEqual(script.slice(0, -1).filter((flag) => !developing.includes(flag)));
   });
 
   test('a worker is given longer to stop than it takes by itself, and may be there many times', () => {
@@ -207,7 +215,7 @@ describe('Dockerfile', () => {
   test('runs as nobody special, in exec form', () => {
     expect(dockerfile).toMatch(/^USER node$/m);
     expect(dockerfile).toMatch(
-      /^CMD \["node", "--disable-warning=TimeoutNegativeWarning", "apps\/worker\/dist\/main\.js"\]$/m,
+      /^CMD \["node", "--disable-warning=TimeoutNegativeWarning", "--max-semi-space-size=4", "apps\/worker\/dist\/main\.js"\]$/m,
     );
   });
 });

@@ -40,7 +40,9 @@ export class DemoApp {
   constructor({ name, app, instanceDir, settings }: DemoAppOptions) {
     const dir = path.join(instanceDir, name);
     const main = path.join(ROOT, 'apps', app, 'src/main.ts');
-    const flags = ['--disable-warning=TimeoutNegativeWarning', '--conditions=@cdr/source'];
+    // as the scripts of package.json start it
+    const young = app === 'dashboard' ? [] : ['--max-semi-space-size=4'];
+    const flags = ['--disable-warning=TimeoutNegativeWarning', ...young, '--conditions=@cdr/source'];
     this.name = name;
     this.logFile = path.join(instanceDir, 'logs', `${name}.log`);
     this.#settings = settings;

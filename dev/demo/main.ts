@@ -1,9 +1,9 @@
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeError } from '@cdr/core/errors';
-import { SETTINGS } from '@cdr/core/settings';
 import { CommittedReader } from '../kafka-counter/committed-reader.ts';
 import { printedMark } from '../services/addresses.ts';
+import { clearSettings } from '../services/clear-settings.ts';
 import { startParts, type OwnedParts } from '../services/parts.ts';
 import { audit, auditTable, isClean, type Verdict } from './closing-audit.ts';
 import { countLogRecords } from './count-log-records.ts';
@@ -93,14 +93,6 @@ async function startApps(deployment: Deployment): Promise<void> {
     say(worker.name, processOf(worker), `${SLOTS} files at a time, one transaction per file`);
   if (dashboard) say(dashboard.name, processOf(dashboard), deployment.dashboardUrl);
   board.say(`  Logs: ${path.relative(process.cwd(), path.dirname(deployment.scanner.logFile))}/*.log`);
-}
-
-/** A setting in the user's shell would win over the demo's own. The parts have read the addresses in it by now. */
-function clearSettings(): void {
-  for (const name of Object.keys(SETTINGS)) {
-    delete process.env[name];
-    delete process.env[`${name}_FILE`];
-  }
 }
 
 /** Watches until every file is committed in the ledger, and kills a worker in between. */

@@ -2,6 +2,7 @@ import type { LedgerRecord } from '@cdr/core/ledger-record';
 import { changeEntry } from '@cdr/ledger/change-entry';
 import kafkajs, { type Kafka } from 'kafkajs';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { runCli } from '../support/cli.ts';
 import { useJavaConsumer } from '../support/java-consumer.ts';
 import { openLedger } from '../support/open-ledger.ts';
 import { pollUntil } from '../support/poll-until.ts';
@@ -185,19 +186,27 @@ test('a checkpoint beyond the end of the file: marked as changed, nothing of it 
 
 describe('a ledger topic that somebody deleted and created again', () => {
   test.each([
-    ['that is shorter than the one before', 0, /ends before offset|was deleted and created again/],
-    ['that is longer than the one before', 40, /was deleted and created again/],
-  ])('%s: noticed by scanner and worker, refused until Redis is told to forget', async (_, strangers, message) => {
+    ['that is shorter than the one before', 0, /ends before offset|was deleted and created again/, '--forget'],
+    ['that is longer than the one before', 40, /was deleted and created again/, '--restore'],
+  ])('%s: noticed by scanner and worker, refused until cdr start-over', async (_, strangers, message, how) => {
     const scenario = new Scenario(java);
     const files = scenario.upload(6, 200);
+    const names = files.map(({ name }) => name);
     const before = scenario.scanner();
     const worker = scenario.worker();
-    await scenario.untilCommitted(files.map(({ name }) => name));
+    await scenario.untilCommitted(names);
     await before.untilScans(2);
-    const { ledger: topic } = scenario.world.topics;
+    const known = await scenario.ledger();
+    const { data, voice, ledger: topic } = scenario.world.topics;
     const admin = client(scenario).admin();
     await admin.connect();
     onTestFinished(() => admin.disconnect());
+    const cdr = async (...args: string[]): Promise<unknown> => {
+      const { code, stdout, stderr } = await runCli([...args, '--json'], scenario.env);
+      expect([code, stderr]).toEqual([0, '']);
+      return JSON.parse(stdout);
+    };
+    expect(await cdr('start-over', how)).toMatchObject({ lost: false });
     // a scanner that runs meanwhile would see the topic while it is still short
     await Promise.all([before.end(), worker.end()]);
     await admin.deleteTopics({ topics: [topic] });
@@ -211,35 +220,29 @@ describe('a ledger topic that somebody deleted and created again', () => {
     );
     const scanner = scenario.scanner();
     await scanner.untilMessage(message);
-    const [later] = scenario.upload(1, 300, 5);
-    expect(later?.name).toBe(files[0]?.name);
     const second = scenario.worker();
     await second.untilMessage(/^worker ready/);
     // a job that was in the queue: the worker must not go by the new topic either
-    const stat = (await scenario.known(files[1]?.name ?? '')) ?? { size: 0, mtimeMs: 0 };
-    await scenario.enqueue({
-      file: 'cdr_data_20240202_000000.csv',
-      feed: 'data',
-      size: stat.size,
-      mtimeMs: stat.mtimeMs,
-      generation: 1,
-    });
+    await scenario.enqueue({ file: 'cdr_data_20240202_000000.csv', feed: 'data', size: 9, mtimeMs: 9, generation: 1 });
     await second.untilMessage(message);
-    expect(await java.count([scenario.world.topics.data, scenario.world.topics.voice])).toBe(1_200);
+    expect(await java.count([data, voice])).toBe(1_200);
     expect(await java.count(topic)).toBe(strangers);
 
-    // what docs/operations.md says: forget the projection, adopt what was ingested
-    await scenario.changeProjection((redis, key) => redis.del(key));
-    const ledger = await openLedger(scenario.world);
-    for (const { name } of files.slice(1))
-      await changeEntry(
-        name,
-        (entry) =>
-          entry ? undefined : aRecord(name, { state: 'adopted', sha256: null, byteOffset: 0, rows: 0, messages: 0 }),
-        ledger,
-      );
-    await scenario.untilCommitted([files[0]?.name ?? '']);
-    expect(await java.count([scenario.world.topics.data, scenario.world.topics.voice])).toBe(1_500);
+    expect(await cdr('start-over', how, '--dry-run')).toMatchObject({ lost: true, remembered: 6, restored: 0 });
+    expect(await java.count(topic)).toBe(strangers);
+    expect(await cdr('start-over', how)).toMatchObject({ remembered: 6, restored: how === '--restore' ? 6 : 0 });
+    // scanner and worker go on by themselves
+    const later = 'cdr_data_20990102_000000.csv';
+    scenario.world.files.write(later, files[0]?.content ?? '', { atomic: true });
+    await scenario.untilCommitted([...names, later]);
+    const since = await scenario.ledger();
+    if (how === '--restore') {
+      expect(await java.count([data, voice])).toBe(1_400);
+      for (const name of names) expect(since.get(name)).toEqual(known.get(name));
+    } else {
+      expect(await java.count([data, voice])).toBe(2_600);
+    }
+    expect(await cdr('start-over', how)).toMatchObject({ lost: false });
   });
 });
 

@@ -1,3 +1,4 @@
+import { generateCdrFiles, type GeneratedFile } from '@cdr/core/generate-cdr';
 import { describe, expect, test } from 'vitest';
 import type { AppProcess } from '../support/app-process.ts';
 import { useJavaConsumer } from '../support/java-consumer.ts';
@@ -131,7 +132,12 @@ describe('the connections of a worker to the broker', () => {
     ['half open: nothing arrives', 'up'],
   ] as const)('%s: each row once, no attempt spent', async (_, how) => {
     const scenario = new Scenario(java, { JOB_LOCK_MS: '6000' });
-    const files = scenario.upload(20, 500);
+    const files = [...generateCdrFiles({ files: 30, rowsPerFile: 500, seed: 1 })];
+    const later = files.slice(20);
+    const upload = ({ name, content }: GeneratedFile): void => {
+      scenario.world.files.write(name, content, { atomic: true });
+    };
+    files.slice(0, 20).forEach(upload);
     const proxy = await scenario.kafkaProxy();
     scenario.scanner();
     const worker = scenario.faultyWorker('streamed:slow', { KAFKA_BROKERS: proxy.brokers });
@@ -140,6 +146,8 @@ describe('the connections of a worker to the broker', () => {
       for (let i = 0; i < 5; i++) {
         const before = proxy.links[0]?.accepted ?? 0;
         proxy.links[0]?.cut();
+        // however fast the others were: something that another connection is needed for
+        later.splice(0, 2).forEach(upload);
         await pollUntil('another connection', () => (proxy.links[0]?.accepted ?? 0) > before);
       }
     } else {
@@ -148,6 +156,7 @@ describe('the connections of a worker to the broker', () => {
       // what was open stays dead: only who gives it up gets through
       await proxy.links[0]?.restore();
     }
+    later.splice(0).forEach(upload);
     await scenario.untilCommitted(
       files.map(({ name }) => name),
       { deadlineMs: 90_000 },

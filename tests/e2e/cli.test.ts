@@ -1,14 +1,15 @@
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { jobIdOf } from '@cdr/core/job-id';
 import { Redis } from 'ioredis';
 import kafkajs, { type Admin } from 'kafkajs';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { FAST } from '../support/app-process.ts';
+import { AppProcess, FAST } from '../support/app-process.ts';
 import { runCli, startCli, type CliResult } from '../support/cli.ts';
+import { Dashboard, OPERATOR } from '../support/dashboard-client.ts';
 import { useJavaConsumer } from '../support/java-consumer.ts';
 import { Scenario } from '../support/scenario.ts';
 
@@ -368,6 +369,63 @@ describe('failed jobs', () => {
     expect(await scenario.json(['status'])).toMatchObject({
       queue: { waiting: 3, oldestWaitingMs: expect.any(Number) as unknown },
     });
+  });
+});
+
+describe('the audit trail', () => {
+  /** The audit page of a dashboard that is started for it, line by line, without its markup. */
+  async function auditLines(scenario: CliScenario): Promise<string[]> {
+    const app = AppProcess.start('dashboard', {
+      ...FAST,
+      ...scenario.world.env,
+      DASHBOARD_PORT: '0',
+      DASHBOARD_PASSWORD: OPERATOR.password,
+    });
+    const { dashboardPort } = await app.untilLine('its address', (line) => typeof line['dashboardPort'] === 'number');
+    const { text } = await (await new Dashboard(app, Number(dashboardPort)).as(OPERATOR)).ask('/audit');
+    expect(await app.end()).toBe(0);
+    return text.split('<tr>').map((row) =>
+      row
+        .replace(/<[^>]*>/g, ' ')
+        .replace(/\s+/g, ' ')
+        .replace(/ The newest \d+, newest first.*$/, '')
+        .trim(),
+    );
+  }
+
+  test('has who did what from where at a shell, each retry and re-ingestion, and outlives a dashboard', async () => {
+    const scenario = new CliScenario();
+    const [{ name } = { name: '' }] = scenario.upload(1, 5);
+    scenario.world.files.write('cdr_voice_a.csv', 'x\r\n');
+    scenario.world.files.write('cdr_voice_b<b>.csv', 'x\r\n');
+    const apps = [scenario.scanner(), scenario.worker()];
+    await scenario.untilCommitted([name]);
+    for (const file of ['cdr_voice_a.csv', 'cdr_voice_b<b>.csv'])
+      await scenario.untilJob(file, 'to fail', (state) => state === 'failed');
+    await Promise.all(apps.map((app) => app.end()));
+
+    const before = Date.now();
+    await scenario.json(['retry', 'cdr_voice_a.csv']);
+    await runCli(['retry', '--all'], { ...scenario.cliEnv, SSH_CONNECTION: '192.0.2.7 5000 192.0.2.1 22' });
+    await scenario.json(['reingest', name, '--reason', 'consumers <lost> it']);
+    await scenario.json(['reingest', name, '--reason', 'nothing is written a second time']);
+    await scenario.json(['adopt', localFile('cdr_data_20200101_000000.csv')]);
+    await scenario.json(['retry', 'cdr_voice_a.csv'], 1);
+
+    const who = `${userInfo().username}@${hostname()}`;
+    const wanted = [
+      `${who} ${hostname()} cdr adopt cdr_data_20200101_000000.csv`,
+      `${who} ${hostname()} cdr reingest ${name} as generation 2: consumers &lt;lost&gt; it`,
+      `${who} 192.0.2.7 on ${hostname()} cdr retry cdr_voice_b&lt;b&gt;.csv`,
+      `${who} ${hostname()} cdr retry cdr_voice_a.csv`,
+    ];
+    for (const look of ['once', 'after a restart']) {
+      const lines = (await auditLines(scenario)).flatMap((line) => {
+        const [, at = '', rest = ''] = /^(\S+ \S+) (.* cdr .*)$/.exec(line) ?? [];
+        return rest === '' || Math.abs(Date.parse(`${at}Z`) - before) > 120_000 ? [] : [rest];
+      });
+      expect(lines, look).toEqual(wanted);
+    }
   });
 });
 

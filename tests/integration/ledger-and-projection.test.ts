@@ -16,7 +16,7 @@ import { TestWorld } from '../support/test-world.ts';
 interface Ledger extends LedgerParts {
   readonly redis: Redis;
   readonly world: TestWorld;
-  /** Commits a record, as an attempt would. */
+  /** Commits a record, as an attempt would, and waits until the commit is there for every reader to see. */
   readonly commit: (record: object) => Promise<void>;
   readonly catchUp: () => ReturnType<typeof catchUpProjection>;
   readonly ask: (file: string) => ReturnType<typeof askLedger>;
@@ -57,9 +57,12 @@ async function openLedger(): Promise<Ledger> {
     projection,
     ledger,
     commit: async (record) => {
-      const writer = await writers.fence(transactionalIdOf(topic, (record as LedgerRecord).file));
+      const id = transactionalIdOf(topic, (record as LedgerRecord).file);
+      const writer = await writers.fence(id);
       await writer.ledger(record as LedgerRecord);
       await writer.commit();
+      // a commit is answered before its markers are written; the next fence is answered behind them
+      await writers.fence(id);
     },
     catchUp: () => catchUpProjection(projection, ledgerReader, ledger()),
     ask: (file) => askLedger(file, projection, ledgerReader, ledger()),

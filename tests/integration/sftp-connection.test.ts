@@ -1,6 +1,10 @@
+import { KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
+import { promisify } from 'node:util';
+import { keepKeyObjects } from '@cdr/sftp/ssh2-keys';
+import SftpClient from 'ssh2-sftp-client';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { pollUntil } from '../support/poll-until.ts';
 import { errorOf, openPool, sftpSettings } from '../support/sftp-test-pool.ts';
@@ -54,6 +58,36 @@ describe('who we are', () => {
     await openPool(world, { privateKey, password: 'not used' }).probe();
     expect(await errorOf(openPool(world, { privateKey: 'rubbish' }).probe())).toMatchObject({ code: 'sftp-auth' });
   });
+});
+
+test('the keys of a connection are kept as key objects, new ones too', async () => {
+  const { host, port, user, password } = sftpSettings(new TestWorld());
+  const ignore = (): void => undefined;
+  const { client } = new SftpClient('test', { error: ignore, end: ignore, close: ignore });
+  onTestFinished(() => void client.end());
+  const keys = (): unknown[] => {
+    const { _protocol: protocol } = client as unknown as {
+      _protocol: { _cipher: { _encKey: unknown }; _decipher: { _decipherKey: unknown } };
+    };
+    return [protocol._cipher._encKey, protocol._decipher._decipherKey];
+  };
+  let handshakes = 0;
+  client.on('handshake', () => {
+    keepKeyObjects(client);
+    handshakes++;
+  });
+  const login = { host, port, username: user, ...(password === undefined ? {} : { password }) };
+  client.connect({ ...login, hostVerifier: () => true });
+  await once(client, 'ready');
+  expect(keys()).toEqual([expect.any(KeyObject), expect.any(KeyObject)]);
+  const before = keys();
+  (client as unknown as { _protocol: { rekey: () => void } })._protocol.rekey();
+  await pollUntil('new keys', () => (handshakes === 2 ? true : undefined));
+  expect(keys()).toEqual([expect.any(KeyObject), expect.any(KeyObject)]);
+  expect(keys()[0]).not.toBe(before[0]);
+  // the server understands us, and we it
+  const sftp = await promisify(client.sftp.bind(client))();
+  expect(await promisify(sftp.realpath.bind(sftp))('.')).toBe('/');
 });
 
 describe('a server that is not there', () => {

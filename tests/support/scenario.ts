@@ -16,7 +16,8 @@ import { TestWorld } from './test-world.ts';
 export class Scenario {
   readonly world: TestWorld;
   readonly java: JavaConsumer;
-  private readonly env: Record<string, string>;
+  /** What its apps are started with. */
+  readonly env: Record<string, string>;
   private readonly redis: Redis;
   private readonly queue: Queue<IngestJob>;
 

@@ -1,3 +1,4 @@
+import { describeError } from '@cdr/core/errors';
 import type { Env } from '@cdr/core/settings';
 import { configParts, wholeConfig, type CliConfig, type ConfigParts } from './config.ts';
 import { Connections } from './connections.ts';
@@ -14,6 +15,11 @@ export interface CommandContext {
   readonly config: () => CliConfig;
   /** `user@host`, for what is written in somebody's name. */
   readonly operator: string;
+  /**
+   * Writes into the audit trail that the dashboard shows. What is done is done: should Redis not take it, that is said
+   * and nothing thrown.
+   */
+  readonly audit: (what: string, detail: string) => Promise<void>;
   /** From the first call on, Ctrl-C aborts this signal instead of ending the process. */
   readonly interrupted: () => AbortSignal;
 }
@@ -23,6 +29,8 @@ export interface ContextOptions {
   readonly readFile: (path: string) => string;
   readonly out: Output;
   readonly operator: string;
+  /** Where the operator sits: this machine, or the address of whoever is logged in on it. */
+  readonly from: string;
   readonly interrupted: () => AbortSignal;
 }
 
@@ -36,15 +44,24 @@ export type Action = (context: CommandContext) => Promise<ExitCode>;
 /** Runs a command's action between opening and closing its connections. */
 export type Runner = (options: CommonOptions, action: Action) => Promise<void>;
 
-export function commandContext({ env, readFile, out, operator, interrupted }: ContextOptions): CommandContext {
+export function commandContext(options: ContextOptions): CommandContext {
+  const { env, readFile, out, operator, from, interrupted } = options;
   const parts = configParts(env, readFile);
+  const connections = new Connections(parts);
   let whole: CliConfig | undefined;
   return {
     out,
     parts,
-    connections: new Connections(parts),
+    connections,
     config: () => (whole ??= wholeConfig(parts)),
     operator,
+    audit: async (what, detail) => {
+      try {
+        await (await connections.audit()).add({ who: operator, from, what, detail });
+      } catch (error) {
+        out.note(`It is done, but the audit trail lacks it: ${describeError(error)}`);
+      }
+    },
     interrupted,
   };
 }

@@ -2,6 +2,7 @@ import { BatchingWriters } from '@cdr/kafka/batching-writer';
 import { KafkaCluster } from '@cdr/kafka/kafka-cluster';
 import { LedgerReader } from '@cdr/kafka/ledger-reader';
 import type { LedgerParts } from '@cdr/ledger/ledger-parts';
+import { AuditStream } from '@cdr/queue/audit-stream';
 import { IngestQueue } from '@cdr/queue/ingest-queue';
 import { JobViews } from '@cdr/queue/job-views';
 import { LedgerProjection } from '@cdr/queue/ledger-projection';
@@ -52,6 +53,10 @@ export class Connections {
 
   async jobs(): Promise<JobViews> {
     return new JobViews(await this.queue());
+  }
+
+  async audit(): Promise<AuditStream> {
+    return new AuditStream(await this.redis(), this.parts.redis().redis.prefix);
   }
 
   async projection(): Promise<LedgerProjection> {

@@ -38,3 +38,16 @@ test('counts by feed and state, rates by the time of commit, and the newest of e
   expect(view.lastCompleted).toEqual({ file: 'a', committedAt: at('15:09:30'), messages: 4 });
   expect(view.changedFiles).toEqual([{ file: 'd', seenAt: at('15:00:00') }]);
 });
+
+test('counts files that have the content of another one, however they are compressed; not those without rows', () => {
+  const totals = new LedgerTotals(feeds, NOW);
+  const add = (file: string, record: Parameters<typeof aLedgerRecord>[0]): void =>
+    totals.add(aLedgerRecord({ file, ...record }));
+  add('a', { sha256: 'aa' });
+  add('b', { sha256: 'bb' });
+  add('a.gz', { sha256: 'aa', size: 1 });
+  add('not yet', { sha256: 'aa', state: 'partial' });
+  add('by another program', { sha256: null, state: 'adopted' });
+  for (const file of ['empty', 'also empty']) add(file, { sha256: 'ee', rows: 0, messages: 0, rejects: 0 });
+  expect(totals.view()).toMatchObject({ sameContent: 1, sameContentFiles: [{ file: 'a.gz', as: 'a' }] });
+});

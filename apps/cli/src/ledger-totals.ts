@@ -27,10 +27,15 @@ export interface LedgerTotalsView {
   readonly changed: number;
   /** The newest few. */
   readonly changedFiles: readonly { readonly file: string; readonly seenAt: string }[];
+  /** Files with rows whose content another file was ingested with, too; the first of each content is not counted. */
+  readonly sameContent: number;
+  /** A few of them. */
+  readonly sameContentFiles: readonly { readonly file: string; readonly as: string }[];
 }
 
 const RATE_MINUTES = [1, 5, 60];
 const CHANGED_SHOWN = 10;
+const SAME_CONTENT_SHOWN = 10;
 
 /** Adds up the ledger's entries, one at a time: there may be a million of them. */
 export class LedgerTotals {
@@ -40,6 +45,10 @@ export class LedgerTotals {
   private last: LedgerRecord | undefined;
   private changed = 0;
   private changedFiles: { file: string; seenAt: string }[] = [];
+  /** Hash of a content to the first file that was seen with it. */
+  private readonly contents = new Map<string, string>();
+  private sameContent = 0;
+  private readonly sameContentFiles: { file: string; as: string }[] = [];
 
   /** Each of the feeds has a line, files or not. */
   constructor(feeds: readonly Feed[], nowMs: number) {
@@ -62,6 +71,7 @@ export class LedgerTotals {
     }
     if (record.state === 'adopted') return;
     if (record.state === 'committed') {
+      this.compareContent(record);
       if (record.committedAt > (feed.lastCompletedAt ?? '')) feed.lastCompletedAt = record.committedAt;
       if (record.committedAt > (this.last?.committedAt ?? '')) this.last = record;
     }
@@ -73,6 +83,18 @@ export class LedgerTotals {
       }
   }
 
+  /** Files without rows are all alike, and nothing of them is in the topics twice. */
+  private compareContent({ file, sha256, rows }: LedgerRecord): void {
+    if (rows === 0 || sha256 === null) return;
+    const as = this.contents.get(sha256);
+    if (as === undefined) {
+      this.contents.set(sha256, file);
+      return;
+    }
+    this.sameContent++;
+    if (this.sameContentFiles.length < SAME_CONTENT_SHOWN) this.sameContentFiles.push({ file, as });
+  }
+
   view(): LedgerTotalsView {
     const { last } = this;
     return {
@@ -81,6 +103,8 @@ export class LedgerTotals {
       lastCompleted: last ? { file: last.file, committedAt: last.committedAt, messages: last.messages } : null,
       changed: this.changed,
       changedFiles: newest(this.changedFiles),
+      sameContent: this.sameContent,
+      sameContentFiles: this.sameContentFiles,
     };
   }
 }

@@ -20,7 +20,7 @@ const run: Runner = async ({ json = false }, action) => {
   const out = new Output(process, json);
   try {
     const env = withSecretFiles(process.env, readFile);
-    const context = commandContext({ env, readFile, out, operator: operatorName(), interrupted });
+    const context = commandContext({ env, readFile, out, operator: operatorName(), from: seat(), interrupted });
     try {
       exitCode = await action(context);
     } finally {
@@ -58,6 +58,12 @@ function report(error: unknown, out: Output): ExitCode {
   return exit;
 }
 
+/** Over SSH the address that somebody comes from. */
+function seat(): string {
+  const address = process.env['SSH_CONNECTION']?.split(' ', 1)[0];
+  return address ? `${address} on ${hostname()}` : hostname();
+}
+
 function interrupted(): AbortSignal {
   const interrupt = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupt.abort());
@@ -66,7 +72,9 @@ function interrupted(): AbortSignal {
 
 function operatorName(): string {
   try {
-    return `${userInfo().username}@${hostname()}`;
+    const { username } = userInfo();
+    const behind = process.env['SUDO_USER'];
+    return `${username}${behind && behind !== username ? `(${behind})` : ''}@${hostname()}`;
   } catch {
     // a container's user may have no name
     return `${process.getuid?.() ?? 'unknown'}@${hostname()}`;

@@ -10,6 +10,7 @@ import { addRejects } from './commands/rejects.ts';
 import { addRetry } from './commands/retry.ts';
 import { addScan } from './commands/scan.ts';
 import { addShow } from './commands/show.ts';
+import { addStartOver } from './commands/start-over.ts';
 import { addStatus } from './commands/status.ts';
 import { addTopics } from './commands/topics.ts';
 import { EXIT_CODES_HELP } from './exit-codes.ts';
@@ -21,6 +22,7 @@ const COMMANDS = [
   addRetry,
   addReingest,
   addAdopt,
+  addStartOver,
   addAudit,
   addRejects,
   addScan,

@@ -83,7 +83,7 @@ function handlerOf(rule: BoardRule, { failedJobs, audit, metrics, visitorOf }: G
       return async (req, res) => {
         if (req.params['queueStatus'] !== 'failed')
           return refuse(req, res, 'Only failed jobs are retried. To have an ingested file again: cdr reingest FILE.');
-        const result = await failedJobs.retryAll();
+        const result = await failedJobs.retryAll((jobIds) => record(req, jobIds.join(', '), 'retry a failed job'));
         metrics.retries.inc(result.retried);
         await record(req, `${result.retried} retried, ${result.skipped} skipped`);
         res.json(result);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import { CdrError, describeError } from '@cdr/core/errors';
+import { AuditStream } from '@cdr/queue/audit-stream';
 import { IngestQueue } from '@cdr/queue/ingest-queue';
 import { LedgerProjection } from '@cdr/queue/ledger-projection';
 import { openCommandConnection, redisCall, type Redis } from '@cdr/queue/redis-connection';
@@ -63,7 +64,7 @@ export class DashboardProcess {
     // it goes on trying by itself; the first failure is one of many
     redis.connect().catch(() => undefined);
     const queue = new IngestQueue(config.redis, redis, onRedisError);
-    const audit = new AuditTrail(redis, config.redis.prefix, log);
+    const audit = new AuditTrail(new AuditStream(redis, config.redis.prefix), log);
 
     const health = await startHealthServer({
       port: config.metricsPort,

@@ -44,7 +44,7 @@ export function loginRoutes({ accounts, sessions, limit, audit, metrics }: Login
     if (!visitor) {
       limit.failed(from);
       metrics.logins.inc({ result: 'wrong' });
-      await audit.record({ who: form.data?.user ?? '', from, what: 'login failed', detail: '' });
+      await audit.recordFailedLogin(form.data?.user ?? '', from);
       res.status(401).send(loginPage('The user or the password is wrong.'));
       return;
     }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError, errorCodeOf } from '@cdr/core/errors';
 import { dependencyOf } from '@cdr/core/retry-policy';
+import { scanPauseMs } from '@cdr/core/scan-pause';
 import { JobViews } from '@cdr/queue/job-views';
 import type { ScanLease } from '@cdr/queue/scan-lease';
 import type { Logger } from '@cdr/telemetry/logger';
@@ -9,8 +10,6 @@ import { observeBacklog } from './observe-backlog.ts';
 import { scanOnce, type ScanParts, type ScanResult } from './scan-once.ts';
 import type { ScannerMetrics } from './scanner-metrics.ts';
 
-/** A scan takes at most a tenth of the time: huge directories are listed less often. */
-const PAUSE_PER_SCAN = 10;
 /** Jobs that are in no list are looked for this often; it reads every list. */
 const RECONCILE_EVERY_MS = 60_000;
 const LOG_SAME_RESULT_EVERY_MS = 60_000;
@@ -31,11 +30,15 @@ export async function scanLoop(
   let reconciledAt = performance.now();
   while (!stop.aborted) {
     const startedAt = performance.now();
+    let pauseMs = intervalMs;
     try {
       if (await lease.hold()) {
         const reconcile = startedAt - reconciledAt >= RECONCILE_EVERY_MS;
         if (reconcile) reconciledAt = startedAt;
-        report.scan(await scanOnce(parts, reconcile), performance.now() - startedAt);
+        const result = await scanOnce(parts, reconcile);
+        const tookMs = performance.now() - startedAt;
+        report.scan(result, tookMs);
+        pauseMs = scanPauseMs({ intervalMs, tookMs, entries: result.listed });
         await observeBacklog(parts, jobs, metrics);
       } else log.debug('another scanner holds the lease');
     } catch (error) {
@@ -47,8 +50,7 @@ export async function scanLoop(
       }
       log.error({ err: error }, `scan failed, to be repeated: ${describeError(error)}`);
     }
-    const took = performance.now() - startedAt;
-    await sleep(Math.max(intervalMs, took * PAUSE_PER_SCAN), undefined, { signal: stop }).catch(() => undefined);
+    await sleep(pauseMs, undefined, { signal: stop }).catch(() => undefined);
   }
 }
 

@@ -28,6 +28,8 @@ export interface ScanParts {
 }
 
 export interface ScanResult {
+  /** Entries of the directory, whatever they are. */
+  readonly listed: number;
   readonly counts: SelectionCounts;
   readonly enqueued: EnqueueResult;
   readonly catchUp: CatchUp;
@@ -71,5 +73,5 @@ export async function scanOnce(parts: ScanParts, reconcile: boolean): Promise<Sc
 
   const enqueued = await parts.queue.enqueue(wanted, reconcile);
   await parts.announce('enqueued');
-  return { counts, enqueued, catchUp, mended, unclaimed, notUtf8, changed };
+  return { listed: listing.length, counts, enqueued, catchUp, mended, unclaimed, notUtf8, changed };
 }

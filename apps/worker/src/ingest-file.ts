@@ -1,5 +1,5 @@
 import type { Feed } from '@cdr/core/feeds';
-import { CdrError } from '@cdr/core/errors';
+import { CdrError, errorCodeOf } from '@cdr/core/errors';
 import { sameIdentity } from '@cdr/core/decide';
 import type { IngestJob } from '@cdr/core/ingest-job';
 import type { FileIdentity, LedgerRecord } from '@cdr/core/ledger-record';
@@ -42,11 +42,19 @@ export interface AttemptSettings {
   readonly transactionTimeoutMs: number;
   readonly stableForMs: number;
   readonly incompleteAfterMs: number;
+  readonly gzipMaxRatio: number;
   readonly afterIngest: AfterIngestPolicy;
 }
 
 export type AttemptResult =
-  | { readonly kind: 'ingested'; readonly record: LedgerRecord; readonly feed: Feed; readonly newRows: number }
+  | {
+      readonly kind: 'ingested';
+      readonly record: LedgerRecord;
+      readonly feed: Feed;
+      readonly newRows: number;
+      /** Another file that was ingested with the same content before. */
+      readonly sameContentAs: string | undefined;
+    }
   /** Only the file's identity in the ledger was brought up to date: same content, other mtime. */
   | { readonly kind: 'touched'; readonly record: LedgerRecord }
   /** The content differs from what was ingested: recorded, nothing written. */
@@ -66,7 +74,10 @@ export async function ingestFile(job: HeldJob, parts: AttemptParts): Promise<Att
   if (!feed)
     throw new CdrError('no-feed', `no feed is called ${JSON.stringify(feedName)}`, { hint: 'Remove the job.' });
 
-  const opening = new OpeningFile(parts.sftp, pathOf(parts, file), job.data.size);
+  const opening = new OpeningFile(parts.sftp, pathOf(parts, file), {
+    expectedSize: job.data.size,
+    gzipMaxRatio: parts.settings.gzipMaxRatio,
+  });
   try {
     // 1 Own: before every fence. A woken zombie must not fence the live owner.
     if (!(await job.own())) return { kind: 'lost' };
@@ -108,7 +119,10 @@ async function attemptUnder(
     return await readAndCommit(job, parts, feed, writer, answer, plan, await opening.reader());
   } catch (error) {
     await writer.abort();
-    throw error;
+    if (errorCodeOf(error) !== 'gzip-truncated') throw error;
+    const waiting = whileIncomplete(job.data, parts.settings, NO_GZIP_END);
+    if (!waiting) throw error;
+    return waiting;
   }
 }
 
@@ -131,12 +145,16 @@ async function readAndCommit(
   const outcome = await streamFile(job, parts, feed, writer, reader, transactions, plan);
   const record = transactions.lastRecord;
   if (outcome === 'ingested' || outcome === 'touched') await finish(parts, record);
-  return outcome === 'ingested'
-    ? { kind: 'ingested', record, feed, newRows: transactions.newRows }
-    : { kind: outcome, record };
+  if (outcome !== 'ingested') return { kind: outcome, record };
+  // for the report alone: it may fail
+  const sameContentAs = await parts.projection.sameContentAs(record).catch(() => undefined);
+  return { kind: 'ingested', record, feed, newRows: transactions.newRows, sameContentAs };
 }
 
-/** Step 4: the file must still be what the scanner saw, and its last line must have an end, or have waited for one. */
+/**
+ * Step 4: the file must still be what the scanner saw, and its last line must have an end, or have waited for one. Whether
+ * a compressed file has an end shows only when it was read: one that had none is not read again before it has waited.
+ */
 async function whyNotReady(
   job: IngestJob,
   reader: RemoteFileReader,
@@ -144,8 +162,13 @@ async function whyNotReady(
 ): Promise<AttemptResult | undefined> {
   if (!sameIdentity(reader.identity, job))
     return putBack(job, reader.identity, settings, 'it changed since it was listed');
-  const lastByte = await reader.readLastByte();
-  if (lastByte === LF) return undefined;
+  if (reader.identity.size === 0) return whileIncomplete(job, settings, 'it is empty');
+  if (reader.isCompressed) return job.heldSince ? whileIncomplete(job, settings, NO_GZIP_END) : undefined;
+  return (await reader.readLastByte()) === LF ? undefined : whileIncomplete(job, settings, 'its last line has no end');
+}
+
+/** Puts a file back that is not whole: an upload may go on. Undefined when it has waited for INCOMPLETE_AFTER_MS. */
+function whileIncomplete(job: IngestJob, settings: AttemptSettings, why: string): AttemptResult | undefined {
   const now = Date.now();
   const heldSince = job.heldSince ?? now;
   if (now - heldSince >= settings.incompleteAfterMs) return undefined;
@@ -154,7 +177,7 @@ async function whyNotReady(
     kind: 'put-back',
     job: { ...job, heldSince },
     delayMs: Math.min(untilTaken, Math.max(settings.stableForMs, MIN_PUT_BACK_MS)),
-    why: lastByte === undefined ? 'it is empty' : 'its last line has no end',
+    why,
   };
 }
 
@@ -187,4 +210,5 @@ function pathOf(parts: AttemptParts, file: string): string {
 }
 
 const LF = 0x0a;
+const NO_GZIP_END = 'its gzip data have no end';
 const MIN_PUT_BACK_MS = 250;

@@ -70,6 +70,13 @@ function reportResult(job: HeldJob, result: AttemptResult, metrics: WorkerMetric
         { rows, messages, rejects, bytes: byteOffset, generation, newRows: result.newRows },
         `Completed ${file}: ${messages} records sent to ${topic}${rejects > 0 ? `, ${rejects} rejects` : ''}`,
       );
+      if (result.sameContentAs !== undefined) {
+        metrics.sameContent.inc({ feed });
+        log.warn(
+          { sameContentAs: result.sameContentAs },
+          `${file} has the content that was ingested as ${result.sameContentAs}: its rows are in ${topic} under both names`,
+        );
+      }
       return { kind: 'completed', result: { outcome: 'ingested', generation, rows, messages, rejects } };
     }
     case 'touched':

@@ -1,4 +1,5 @@
-import { openReadWindow, type RemoteFileReader } from '@cdr/sftp/read-window';
+import { openContent, type ContentOptions } from '@cdr/sftp/open-content';
+import type { RemoteFileReader } from '@cdr/sftp/read-window';
 import type { SftpChannel } from '@cdr/sftp/sftp-channel';
 import type { SftpPool } from '@cdr/sftp/sftp-pool';
 
@@ -10,9 +11,9 @@ export class OpeningFile {
   private readonly sftp: SftpPool;
   private readonly opened: Promise<{ channel: SftpChannel; reader: RemoteFileReader }>;
 
-  constructor(sftp: SftpPool, path: string, expectedSize: number) {
+  constructor(sftp: SftpPool, path: string, options: ContentOptions) {
     this.sftp = sftp;
-    this.opened = this.open(path, expectedSize);
+    this.opened = this.open(path, options);
     this.opened.catch(() => undefined);
   }
 
@@ -32,10 +33,13 @@ export class OpeningFile {
     );
   }
 
-  private async open(path: string, expectedSize: number): Promise<{ channel: SftpChannel; reader: RemoteFileReader }> {
+  private async open(
+    path: string,
+    options: ContentOptions,
+  ): Promise<{ channel: SftpChannel; reader: RemoteFileReader }> {
     const channel = await this.sftp.acquire();
     try {
-      return { channel, reader: await openReadWindow(channel, path, { expectedSize }) };
+      return { channel, reader: await openContent(channel, path, options) };
     } catch (error) {
       this.sftp.release(channel);
       throw error;

@@ -49,7 +49,8 @@ export async function streamFile(
 
   const known = plan.kind === 'continue' ? plan.base : undefined;
   const knownBytes = known?.byteOffset ?? 0;
-  if (knownBytes > identity.size) return markChanged(parts, reader, hash, 0, transactions);
+  if (reader.contentBytes !== undefined && knownBytes > reader.contentBytes)
+    return markChanged(parts, reader, hash, 0, transactions);
 
   await writer.prepare([feed.topic, parts.settings.rejectsTopic]);
   const fileKey = Buffer.from(job.data.file);
@@ -76,13 +77,15 @@ export async function streamFile(
   };
 
   let bytesRead = 0;
+  let bytesCounted = 0;
   let progressAt = performance.now();
   for (;;) {
     const chunk = await nextChunk(parts, reader, writer, () => transactions.rowsSince(transform) > 0, commitPart);
     if (!chunk) break;
     const start = bytesRead;
     bytesRead += chunk.length;
-    parts.metrics.readBytes.inc({ feed: feed.name }, chunk.length);
+    parts.metrics.readBytes.inc({ feed: feed.name }, reader.fileBytesRead - bytesCounted);
+    bytesCounted = reader.fileBytesRead;
     hash.push(chunk);
     if (!prefix.holds(hash, chunk, start)) return markChanged(parts, reader, hash, bytesRead, transactions);
 
@@ -94,21 +97,24 @@ export async function streamFile(
       more = transform.push(NO_BYTES, rowsLeft(parts, transactions, transform));
     }
     hash.advanceTo(transform.byteOffset);
-    hash.keep();
+    hash.keep(transform.doneTo);
     reader.release(chunk);
     await parts.announce('streamed', job.data.file);
     if (performance.now() - progressAt > PROGRESS_EVERY_MS) {
       progressAt = performance.now();
-      void job.progress({ bytes: bytesRead, size: identity.size, rows: transform.rows });
+      void job.progress({ bytes: reader.fileBytesRead, size: identity.size, rows: transform.rows });
     }
   }
+  // what is compressed shows only now that it has become shorter
+  if (bytesRead < knownBytes) return markChanged(parts, reader, hash, bytesRead, transactions);
   while (transform.end(rowsLeft(parts, transactions, transform))) await commitPart();
 
   // 6 Check: all of it was read, and it is still what it was.
-  if (bytesRead !== identity.size) throw new CdrError('file-changed', `read ${bytesRead} of ${identity.size} bytes`);
+  if (bytesRead !== reader.contentBytes)
+    throw new CdrError('file-changed', `read ${bytesRead} of ${reader.contentBytes} bytes`);
   await mustBeTheSame(reader);
 
-  if (known?.state === 'committed' && knownBytes === identity.size) {
+  if (known?.state === 'committed' && knownBytes === bytesRead) {
     await transactions.refreshIdentity(identity);
     return 'touched';
   }

@@ -10,6 +10,12 @@ export function workerMetrics(registry: Registry) {
       labelNames: ['feed', 'outcome'] as const,
       registers,
     }),
+    sameContent: new Counter({
+      name: 'cdr_worker_same_content_files_total',
+      help: 'Ingested files whose content another file had been ingested with before',
+      labelNames: ['feed'] as const,
+      registers,
+    }),
     messages: new Counter({
       name: 'cdr_worker_messages_total',
       help: 'Messages committed',

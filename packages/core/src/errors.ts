@@ -21,6 +21,9 @@ export const ERROR_CODES = [
   // this file, or this job, cannot go in as it is
   'bad-job-data',
   'bad-header',
+  'bad-gzip',
+  'gzip-truncated',
+  'gzip-too-large',
   'no-feed',
   'file-vanished',
   'too-many-rejects',

@@ -27,7 +27,7 @@ export function builtInFeeds({ dataTopic, voiceTopic }: FeedTopics): readonly Fe
   return [
     {
       name: 'data',
-      pattern: /^cdr_data_.*\.csv$/s,
+      pattern: /^cdr_data_.*\.csv(?:\.gz)?$/s,
       columns: [
         'msisdn',
         'tower_id',
@@ -51,7 +51,7 @@ export function builtInFeeds({ dataTopic, voiceTopic }: FeedTopics): readonly Fe
     },
     {
       name: 'voice',
-      pattern: /^cdr_voice_.*\.csv$/s,
+      pattern: /^cdr_voice_.*\.csv(?:\.gz)?$/s,
       columns: ['msisdn', 'tower_id', 'call_type', 'dest_nr', 'call_duration_sec', 'start_time'],
       checks: {
         msisdn: 'msisdn',
@@ -72,6 +72,11 @@ export function builtInFeeds({ dataTopic, voiceTopic }: FeedTopics): readonly Fe
  */
 export function isUtf8Name(fileName: string): boolean {
   return !fileName.includes('\ufffd');
+}
+
+/** Whether a file is to be decompressed. The name decides; a file under another name is read as it is. */
+export function isGzipName(fileName: string): boolean {
+  return fileName.endsWith('.gz');
 }
 
 /** The feed that claims a file name, or undefined when none does. */

@@ -49,8 +49,9 @@ export const ledgerRecordSchema = z
     generation: z.number().int().positive(),
     size: fileIdentitySchema.shape.size,
     mtimeMs: fileIdentitySchema.shape.mtimeMs,
-    /** Of the first byteOffset bytes; null in `adopted`, whose bytes we never saw. */
+    /** Of the first byteOffset bytes of the content; null in `adopted`, whose bytes we never saw. */
     sha256: z.string().nullable(),
+    /** In the content, which of a gzip file is what it was made of: not to be compared with size. */
     byteOffset: z.number().int().nonnegative(),
     rows: z.number().int().nonnegative(),
     messages: z.number().int().nonnegative(),

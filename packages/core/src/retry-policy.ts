@@ -28,6 +28,10 @@ const FATES: Readonly<Record<ErrorCode, Fate>> = {
   'sftp-permission': 'fail',
   'bad-job-data': 'fail',
   'bad-header': 'fail',
+  'bad-gzip': 'fail',
+  // once it has waited for INCOMPLETE_AFTER_MS: until then the attempt puts it back
+  'gzip-truncated': 'fail',
+  'gzip-too-large': 'fail',
   'no-feed': 'fail',
   'file-vanished': 'fail',
   'too-many-rejects': 'fail',

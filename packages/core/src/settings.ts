@@ -157,7 +157,13 @@ export const SETTINGS = {
   INCOMPLETE_AFTER_MS: setting({
     schema: count,
     default: '600000',
-    about: 'an empty file, or one whose last line has no end, is taken after so long',
+    about:
+      'an empty file, or one whose last line has no end, is taken after so long; gzip data without an end fail then',
+  }),
+  GZIP_MAX_RATIO: setting({
+    schema: positive,
+    default: '100',
+    about: 'a `.csv.gz` file that becomes more than so many times its size, and more than 64 MiB, is refused',
   }),
   CHANGED_FILES: setting({
     schema: z.enum(['alert', 'reingest']),

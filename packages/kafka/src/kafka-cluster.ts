@@ -2,6 +2,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CdrError } from '@cdr/core/errors';
+import { gatherWrites } from '@cdr/core/gather-writes';
 import {
   BrokerError,
   CONCURRENT_TRANSACTIONS,
@@ -45,6 +46,7 @@ export class KafkaCluster {
   private readonly cluster: KafkajsCluster;
   private readonly connecting: ConnectionAttempts = new Map();
   private readonly coordinators = new Map<string, number>();
+  private readonly leaving = new Map<KafkajsBroker, Promise<void>>();
   private joining: Promise<void> | undefined;
   private closed = false;
 
@@ -64,7 +66,7 @@ export class KafkaCluster {
         const socket = ssl ? tls.connect({ ...options, ...ssl }, onConnect) : net.connect({ host, port }, onConnect);
         socket.setKeepAlive(true, 30_000);
         socket.setNoDelay(true);
-        return socket;
+        return gatherWrites(socket);
       },
     });
   }
@@ -187,10 +189,24 @@ export class KafkaCluster {
     } catch (error) {
       // a connection that died or fell silent is not used again: the next request opens another
       if (error instanceof Error && /^KafkaJS(ConnectionClosed|Connection|RequestTimeout)Error$/.test(error.name))
-        await broker.disconnect();
+        await this.leave(broker);
       throw error;
     }
     return call.read(answer);
+  }
+
+  /**
+   * Gives a broker's connections up, once for all requests that fail with them: kafkajs would go through it for each, and
+   * a later one would end the connections that were made anew meanwhile.
+   */
+  private async leave(broker: KafkajsBroker): Promise<void> {
+    let leaving = this.leaving.get(broker);
+    if (!leaving) {
+      if (!broker.connectionPool.isConnected()) return;
+      leaving = broker.disconnect().finally(() => this.leaving.delete(broker));
+      this.leaving.set(broker, leaving);
+    }
+    await leaving;
   }
 
   private async leaderOf({ topic, partition }: TopicPartition): Promise<KafkajsBroker> {

@@ -47,6 +47,7 @@ interface KafkajsConnection {
 }
 
 interface KafkajsConnectionPool {
+  isConnected(): boolean;
   readonly host: string;
   readonly port: number;
   getConnection(index: number): Promise<KafkajsConnection>;

@@ -19,19 +19,24 @@ const PRODUCE_TIMEOUT_MS = 30_000;
 const ABORT_DEADLINE_MS = 3_000;
 const SEQUENCE_MODULO = 0x80000000;
 
+/** What a producer needs of the cluster. */
+export type ProducerCluster = Pick<KafkaCluster, 'askCoordinator' | 'askLeader' | 'forgetCoordinator'>;
+
 /**
  * One life of a transactional id, from its fence to its first error. After any error the object is dead: drop it, fence
  * again, ask the ledger. At most one produce per partition may be under way.
  */
 export class TransactionalProducer {
   readonly identity: ProducerIdentity;
-  private readonly cluster: KafkaCluster;
+  private readonly cluster: ProducerCluster;
   private readonly transactionalId: string;
   private readonly nextSequence = new Map<string, number>();
   private readonly inTransaction = new Set<string>();
   private dead: CdrError | undefined;
+  /** A batch was given up of which some copy was never answered, and may still arrive. */
+  private batchAtLarge = false;
 
-  private constructor(cluster: KafkaCluster, transactionalId: string, identity: ProducerIdentity) {
+  private constructor(cluster: ProducerCluster, transactionalId: string, identity: ProducerIdentity) {
     this.cluster = cluster;
     this.transactionalId = transactionalId;
     this.identity = identity;
@@ -42,7 +47,7 @@ export class TransactionalProducer {
    * every earlier producer of it is refused from now on. The epoch that it answers decides nothing (ids are forgotten).
    */
   static async fence(
-    cluster: KafkaCluster,
+    cluster: ProducerCluster,
     transactionalId: string,
     transactionTimeoutMs: number,
   ): Promise<TransactionalProducer> {
@@ -83,8 +88,10 @@ export class TransactionalProducer {
           },
         });
       } catch (error) {
+        const cause = causeOf(error);
+        if (repeated || !(cause instanceof BrokerError)) this.batchAtLarge = true;
         // kept, but at an offset that the broker no longer knows; the ledger needs it, so the attempt starts again
-        if (causeCode(error) === DUPLICATE_SEQUENCE_NUMBER)
+        if (cause instanceof BrokerError && cause.errorCode === DUPLICATE_SEQUENCE_NUMBER)
           throw new CdrError('fenced', 'Produce: repetition of a batch whose offset the broker has forgotten', {
             cause: error,
           });
@@ -121,11 +128,15 @@ export class TransactionalProducer {
     return { retried };
   }
 
-  /** Aborts if the broker answers soon; the next fence aborts otherwise. Never throws. No produce may be under way. */
+  /**
+   * Aborts if the broker answers soon; the next fence aborts otherwise. Never throws. No produce may be under way. A batch
+   * that may still arrive leaves it to the fence: behind an abort of the same epoch, a broker that does not verify
+   * transactions would take it for the first of the next one.
+   */
   async abort(): Promise<void> {
     const nothingOpen = this.inTransaction.size === 0;
     this.dead ??= new CdrError('fenced', 'this producer has aborted');
-    if (nothingOpen) return;
+    if (nothingOpen || this.batchAtLarge) return;
     try {
       const call = endTxn(this.transactionalId, this.identity, 'abort');
       await this.cluster.askCoordinator(this.transactionalId, call, { deadlineMs: ABORT_DEADLINE_MS });
@@ -150,7 +161,6 @@ function keyOf({ topic, partition }: TopicPartition): string {
   return `${topic}/${partition}`;
 }
 
-function causeCode(error: unknown): number | undefined {
-  const cause = error instanceof Error ? error.cause : undefined;
-  return cause instanceof BrokerError ? cause.errorCode : undefined;
+function causeOf(error: unknown): unknown {
+  return error instanceof Error ? error.cause : undefined;
 }

@@ -6,6 +6,7 @@ import {
   sameLedger,
   type LedgerIdentity,
   type LedgerProjection,
+  type ProjectedRecord,
   type ProjectionPosition,
 } from '@cdr/queue/ledger-projection';
 import { endsBefore, madeAnew } from './ledger-lost.ts';
@@ -18,6 +19,9 @@ export interface CatchUp {
   readonly unreadable: readonly UnreadableRecord[];
 }
 
+/** Of the projection, a catch-up moves the position on and takes records in. */
+export type Followed = Pick<LedgerProjection, 'position' | 'advance' | 'restart'>;
+
 /**
  * Brings the projection up to the ledger's last stable offset. A wiped Redis, or one of another ledger, is rebuilt from
  * the log's start; one that was rolled back goes on from its older position. When somebody else moved the position
@@ -25,7 +29,7 @@ export interface CatchUp {
  * the same name.
  */
 export async function catchUpProjection(
-  projection: LedgerProjection,
+  projection: Followed,
   reader: LedgerReader,
   named: LedgerIdentity,
 ): Promise<CatchUp> {
@@ -55,7 +59,7 @@ export async function catchUpProjection(
 }
 
 async function readOn(
-  projection: LedgerProjection,
+  projection: Followed,
   reader: LedgerReader,
   from: ProjectionPosition,
   report: (records: number, unreadable: readonly UnreadableRecord[]) => void,
@@ -64,20 +68,35 @@ async function readOn(
   try {
     for await (const stretch of reader.readCommitted(from.offset)) {
       // an unreadable record takes the place of an older entry, too: nobody may decide from that one any more
-      const entries = [...stretch.entries, ...stretch.unreadable];
-      // entries in front of the last call's: the position moves only with it
-      const whole = Math.max(0, Math.ceil(entries.length / ADVANCE_MAX_ENTRIES) - 1) * ADVANCE_MAX_ENTRIES;
-      for (let i = 0; i < whole; i += ADVANCE_MAX_ENTRIES)
-        if (!(await projection.advance(position, position, entries.slice(i, i + ADVANCE_MAX_ENTRIES))))
-          return 'overtaken';
-      const next = { ...position, offset: stretch.position };
-      if (!(await projection.advance(position, next, entries.slice(whole)))) return 'overtaken';
+      const records = [...stretch.entries, ...stretch.unreadable].sort((a, b) => Number(a.offset - b.offset));
+      for (const slice of slicesOf(records, stretch.position)) {
+        const next = { ...position, offset: slice.end };
+        if (!(await projection.advance(position, next, slice.records))) return 'overtaken';
+        position = next;
+      }
       report(stretch.entries.length, stretch.unreadable);
-      position = next;
     }
   } catch (error) {
     if (errorCodeOf(error) !== 'ledger-moved') throw error;
     throw endsBefore(position, error);
   }
   return 'caught-up';
+}
+
+interface Slice {
+  readonly records: readonly ProjectedRecord[];
+  /** Every record below it is in this slice or one before it, or has a later one of its file from here on. */
+  readonly end: bigint;
+}
+
+/**
+ * A stretch in pieces that one script each can take in without blocking Redis. The position moves with each of them: were
+ * it left behind until the last one, a Redis that went back between two scripts would not be noticed.
+ */
+function* slicesOf(sorted: readonly ProjectedRecord[], end: bigint): Generator<Slice> {
+  for (let start = 0; start < sorted.length || start === 0; start += ADVANCE_MAX_ENTRIES) {
+    const records = sorted.slice(start, start + ADVANCE_MAX_ENTRIES);
+    const next = sorted[start + ADVANCE_MAX_ENTRIES];
+    yield { records, end: next?.offset ?? end };
+  }
 }

@@ -140,6 +140,26 @@ describe('changing an entry', () => {
     expect(ledger.fences).toBe(2);
   });
 
+  it('does not ask once more when its generation has begun before it could see its own record', async () => {
+    const ledger = new MemoryLedger();
+    ledger.committed(aLedgerRecord({ file: FILE }));
+    ledger.faults.push((commit) => {
+      commit();
+      // a worker takes the request, and the mark is gone with the first commit of its generation
+      ledger.committed(aLedgerRecord({ file: FILE, generation: 2 }), 2);
+      unknown();
+    });
+    expect(await changeEntry(FILE, withRequest, ledger.parts)).toMatchObject({
+      written: true,
+      record: { generation: 1, requested: request },
+    });
+    expect((await ledger.records()).map(({ generation, requested }) => [generation, requested !== undefined])).toEqual([
+      [1, false],
+      [1, true],
+      [2, false],
+    ]);
+  });
+
   it('writes again behind a commit that was not answered and did not happen', async () => {
     const ledger = new MemoryLedger();
     ledger.committed(aLedgerRecord({ file: FILE }));

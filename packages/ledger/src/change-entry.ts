@@ -22,6 +22,7 @@ export type Change = (
 
 /** What the ledger says of the file afterwards, and whether that is our doing. */
 export type ChangedEntry =
+  /** The record as it was written; a worker may have gone on from it by now. */
   | { readonly written: true; readonly record: LedgerRecord }
   | { readonly written: false; readonly record: LedgerRecord | undefined };
 
@@ -43,8 +44,7 @@ export async function changeEntry(file: string, change: Change, parts: ChangePar
     try {
       const answer = await askLedger(file, parts.projection, parts.ledgerReader, ledger);
       const entry = answer.entry?.record;
-      // a commit of unknown outcome that did happen
-      if (entry && attempted && isDeepStrictEqual(entry, attempted)) return { written: true, record: entry };
+      if (entry && attempted && hasHappened(attempted, entry)) return { written: true, record: attempted };
       const record = change(entry, writer);
       if (!record) return { written: false, record: entry };
       attempted = record;
@@ -52,8 +52,19 @@ export async function changeEntry(file: string, change: Change, parts: ChangePar
       return { written: true, record };
     } catch (error) {
       await writer.abort();
+      // refused before the commit: nothing of it can have happened
+      if (errorCodeOf(error) !== 'commit-unknown') attempted = undefined;
       if (fateOf(errorCodeOf(error)) !== 'again' || attempt >= MOST_ATTEMPTS) throw error;
       await sleep(Math.min(FIRST_PAUSE_MS * 2 ** attempt, LONGEST_PAUSE_MS) * (0.5 + Math.random() / 2));
     }
   }
+}
+
+/**
+ * Whether a commit of unknown outcome did happen: it is the newest record, or the generation that it asked for has begun
+ * since. That one may be somebody else's doing: then the file was ingested again after we had asked, which is what we want.
+ */
+function hasHappened(attempted: LedgerRecord, entry: LedgerRecord): boolean {
+  const asked = attempted.requested?.generation;
+  return (asked !== undefined && entry.generation >= asked) || isDeepStrictEqual(entry, attempted);
 }

@@ -1,7 +1,7 @@
 import { CdrError } from '@cdr/core/errors';
 import type { LedgerIdentity, ProjectionPosition } from '@cdr/queue/ledger-projection';
 
-const HINT = 'Nothing is enqueued or ingested until you decide: docs/operations.md.';
+const HINT = 'Nothing is enqueued or ingested until you decide: cdr start-over --help, docs/operations.md.';
 
 /** The topic is shorter than it was. */
 export function endsBefore({ topic, offset }: ProjectionPosition, cause: unknown): CdrError {

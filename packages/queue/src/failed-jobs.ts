@@ -35,22 +35,26 @@ export class FailedJobs {
 
   /**
    * Retries every job that has failed by now, in the order in which they failed. Those that are no longer failed when
-   * their turn comes are skipped.
+   * their turn comes are skipped. `onRetried` gets the ids, a hundred at a time, each before the next hundred begins.
    */
-  async retryAll(): Promise<{ retried: number; skipped: number }> {
+  async retryAll(
+    onRetried: (jobIds: readonly string[]) => Promise<void> = async () => undefined,
+  ): Promise<{ retried: number; skipped: number }> {
     const ids = await redisCall('listing failed jobs', () => this.queue.getRanges(['failed'], 0, -1, true));
     let retried = 0;
     for (let start = 0; start < ids.length; start += CHUNK) {
       const chunk = ids.slice(start, start + CHUNK);
-      retried += await redisCall('retrying failed jobs', async () => {
+      const done = await redisCall('retrying failed jobs', async () => {
         const jobs = await Promise.all(chunk.map((id) => this.queue.getJob(id)));
         await this.forgetStalls(chunk);
         // sent in this order over one connection, so they enter the queue in this order
         const results = await Promise.allSettled(jobs.map((job) => job?.retry('failed', FROM_THE_START) ?? notThere()));
         const problem = results.find((result) => result.status === 'rejected' && !isElsewhere(result.reason));
         if (problem?.status === 'rejected') throw problem.reason;
-        return results.filter((result) => result.status === 'fulfilled').length;
+        return chunk.filter((_, i) => results[i]?.status === 'fulfilled');
       });
+      retried += done.length;
+      if (done.length > 0) await onRetried(done);
     }
     return { retried, skipped: ids.length - retried };
   }

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ledgerRecordSchema, type LedgerEntry, type LedgerRecord } from '@cdr/core/ledger-record';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import { KnownContents } from './known-contents.ts';
 import { redisCall } from './redis-connection.ts';
 import type { RedisSettings } from './redis-settings.ts';
 
@@ -97,10 +98,12 @@ return 1`;
 export class LedgerProjection {
   private readonly redis: Redis;
   private readonly key: string;
+  private readonly contents: KnownContents;
 
   constructor(redis: Redis, settings: RedisSettings) {
     this.redis = redis;
     this.key = `${settings.prefix}:ledger`;
+    this.contents = new KnownContents(redis, settings);
   }
 
   /** A file's entry and the position, taken in one command: a pair read in two may never have existed. */
@@ -149,17 +152,24 @@ export class LedgerProjection {
     records: readonly ProjectedRecord[],
   ): Promise<boolean> {
     const fields = records.flatMap((known) => [fileOf(known), known.offset.toString(), textOf(known)]);
+    await this.contents.remember(recordsOf(records));
     return this.script(ADVANCE_SCRIPT, [formatPosition(expected), formatPosition(next), ...fields]);
   }
 
   /** Forgets everything and begins at a position. False when the position is no longer the expected one. */
   async restart(expected: ProjectionPosition | undefined, next: ProjectionPosition): Promise<boolean> {
+    await this.contents.forget();
     return this.script(RESTART_SCRIPT, [formatPosition(expected), formatPosition(next)]);
   }
 
   /** Takes in one decided record; ignored when the projection has a later one. */
   async put({ offset, record }: LedgerEntry): Promise<void> {
     await this.script(PUT_SCRIPT, [record.file, offset.toString(), JSON.stringify(record)]);
+  }
+
+  /** The other file that was ingested with this one's content before, if there is one. For reports: decides nothing. */
+  async sameContentAs(record: LedgerRecord): Promise<string | undefined> {
+    return this.contents.rememberOne(record);
   }
 
   /**
@@ -181,6 +191,8 @@ export class LedgerProjection {
       const chunk = files.slice(start, start + 1000);
       const values = await redisCall('reading the projection', () => this.redis.hmget(this.key, ...chunk));
       for (const [i, file] of chunk.entries()) await settle(file, values[i] ?? null, newest.get(file));
+      // a release before this one remembered none
+      await this.contents.remember(recordsOf(chunk.flatMap((file) => newest.get(file) ?? [])));
     }
     for await (const [file, value] of this.fields()) if (!newest.has(file)) await settle(file, value, undefined);
     return mended;
@@ -235,6 +247,10 @@ export function isMadeAnew(a: LedgerIdentity, b: LedgerIdentity): boolean {
 
 function fileOf(known: ProjectedRecord): string {
   return 'record' in known ? known.record.file : known.file;
+}
+
+function recordsOf(known: readonly ProjectedRecord[]): LedgerRecord[] {
+  return known.flatMap((each) => ('record' in each ? [each.record] : []));
 }
 
 function textOf(known: ProjectedRecord): string {

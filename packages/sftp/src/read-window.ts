@@ -14,17 +14,23 @@ export interface ReadWindowOptions {
   readonly expectedSize?: number;
 }
 
-/** An open file of the server, read from front to back. */
+/** An open file of the server, read from front to back: what it holds, which a compressed file's bytes are not. */
 export interface RemoteFileReader {
   /** Size and mtime right after opening. The size is where reading ends, whatever is appended meanwhile. */
   readonly identity: FileIdentity;
-  /** The file's last byte; undefined when it is empty. */
+  /** `next` gives other bytes than the server has: those that a gzip file was made of. */
+  readonly isCompressed: boolean;
+  /** How many bytes `next` gives in all; of a compressed file not known before it has given null. */
+  readonly contentBytes: number | undefined;
+  /** How many of the bytes on the server have been taken: how far the reading is, in terms of the size. */
+  readonly fileBytesRead: number;
+  /** The last byte on the server; undefined when the file is empty. */
   readLastByte(): Promise<number | undefined>;
   /**
    * The next bytes, in order; null after the last. One call at a time. The buffer is the caller's until it is released;
    * while `depth` buffers are not released, nothing more is read and nothing more comes.
    * Rejects with CdrError: `file-changed` when the file is shorter than it was, `sftp-unavailable` when the connection
-   * is lost.
+   * is lost; for a compressed file also what GunzipReader says.
    */
   next(): Promise<Buffer | null>;
   /** Gives a buffer of `next` back; nothing may touch it afterwards. */
@@ -61,6 +67,8 @@ interface Waiter<Value> {
 
 /** Reads the bytes from `start` to `end` of a file ahead of the consumer, in bounded memory. */
 export class ReadWindow {
+  /** Bytes that `next` has given. */
+  bytesTaken = 0;
   readonly #file: OpenFile;
   readonly #path: string;
   readonly #end: number;
@@ -167,6 +175,7 @@ export class ReadWindow {
     if (!isFull(slot)) return undefined;
     this.#slots.shift();
     this.#taken.add(slot.buffer);
+    this.bytesTaken += slot.buffer.length;
     return slot.buffer;
   }
 
@@ -222,6 +231,7 @@ export async function openReadWindow(
 
 class OpenReader implements RemoteFileReader {
   readonly identity: FileIdentity;
+  readonly isCompressed = false;
   readonly #channel: SftpChannel;
   readonly #handle: Buffer;
   readonly #path: string;
@@ -243,6 +253,14 @@ class OpenReader implements RemoteFileReader {
     this.identity = identity;
     this.#window = window;
     this.#file = file;
+  }
+
+  get contentBytes(): number {
+    return this.identity.size;
+  }
+
+  get fileBytesRead(): number {
+    return this.#window.bytesTaken;
   }
 
   async readLastByte(): Promise<number | undefined> {

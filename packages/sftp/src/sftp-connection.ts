@@ -1,11 +1,13 @@
 import net from 'node:net';
 import { CdrError } from '@cdr/core/errors';
+import { gatherWrites } from '@cdr/core/gather-writes';
 import type { ConnectConfig, SFTPWrapper } from 'ssh2';
 import SftpClient from 'ssh2-sftp-client';
 import { hostKeyAlgorithms, HostKeyCheck } from './host-key.ts';
 import { SftpChannel } from './sftp-channel.ts';
 import { toConnectError, toSftpError } from './sftp-errors.ts';
 import { SFTP_DEFAULTS, type SftpSettings } from './sftp-settings.ts';
+import { keepKeyObjects } from './ssh2-keys.ts';
 
 /** How long a peer has to take our goodbye. */
 const CLOSE_GRACE_MS = 1_000;
@@ -58,7 +60,10 @@ export class SftpConnection {
     ssh.on('error', (error: Error) => this.#lose(error));
     ssh.on('end', () => this.#lose(new Error('the server closed the connection')));
     ssh.on('close', () => this.#lose(new Error('the connection was closed')));
-    ssh.on('handshake', () => (this.#loggingIn = true));
+    ssh.on('handshake', () => {
+      this.#loggingIn = true;
+      keepKeyObjects(ssh);
+    });
     ssh.on('keyboard-interactive', (_name, _instructions, _language, prompts, finish) =>
       finish(prompts.map(() => settings.password ?? '')),
     );
@@ -71,7 +76,7 @@ export class SftpConnection {
     );
     // A socket of our own: ssh2 leaves Nagle's algorithm on (21 instead of 157 MB/s), and its destroy() does nothing
     // once end() was called, which leaves a dead peer's socket open.
-    this.#socket = net.connect({ host: settings.host, port: settings.port, noDelay: true });
+    this.#socket = gatherWrites(net.connect({ host: settings.host, port: settings.port, noDelay: true }));
     // also after ssh2 has let go of it, a late error must not end the process
     this.#socket.on('error', ignore);
   }

@@ -5,6 +5,7 @@ test.each([
   ['redis://:secret@host:6379/1', 'redis://***@host:6379/1'],
   ['"url":"sftp://u:p@h" and rediss://a@b', '"url":"sftp://***@h" and rediss://***@b'],
   ['http://host/path?mail=a@b', 'http://host/path?mail=a@b'],
+  ['redis://u:p@ss@host/0, redis://v:q@h', 'redis://***@host/0, redis://***@h'],
   ['nothing@all and 12:34', 'nothing@all and 12:34'],
 ])('credentials in %s', (line, expected) => {
   expect(hideUrlCredentials(line)).toBe(expected);

@@ -1,6 +1,6 @@
 /** Hides user and password of URLs, wherever in a line they are. */
 export function hideUrlCredentials(line: string): string {
-  return line.replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#"@]+@/gi, '$1***@');
+  return line.replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#"]+@/gi, '$1***@');
 }
 
 /**

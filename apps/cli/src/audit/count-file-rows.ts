@@ -1,18 +1,20 @@
 import { createHash } from 'node:crypto';
 import { createCsvTransform } from '@cdr/core/csv/fused-transform';
 import { sameIdentity } from '@cdr/core/decide';
-import { CdrError } from '@cdr/core/errors';
+import { CdrError, describeError, type ErrorCode } from '@cdr/core/errors';
 import type { Feed } from '@cdr/core/feeds';
 import type { LedgerRecord } from '@cdr/core/ledger-record';
-import { openReadWindow } from '@cdr/sftp/read-window';
+import { openContent } from '@cdr/sftp/open-content';
 import type { SftpChannel } from '@cdr/sftp/sftp-channel';
 import type { ServerCount } from './judge-file.ts';
 
 const ALL_ROWS = Number.MAX_SAFE_INTEGER;
+const GZIP_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['bad-gzip', 'gzip-truncated']);
 
 /**
  * Counts the rows of a file on the server, as the worker counts them, up to where the ledger says that it was ingested.
- * A file that is not the one that was ingested, by size and time, is not read.
+ * A compressed file's rows are those that it was made of. A file that is not the one that was ingested, by size and time,
+ * is not read.
  */
 export async function countFileRows(
   channel: SftpChannel,
@@ -22,7 +24,8 @@ export async function countFileRows(
   maxLineBytes: number,
 ): Promise<ServerCount> {
   try {
-    const reader = await openReadWindow(channel, path, { expectedSize: record.size });
+    // no more is read than was ingested, however small it was made
+    const reader = await openContent(channel, path, { expectedSize: record.size, gzipMaxRatio: Infinity });
     try {
       if (!sameIdentity(reader.identity, record)) return { state: 'changed' };
       const hash = createHash('sha256');
@@ -55,6 +58,8 @@ export async function countFileRows(
   } catch (error) {
     if (error instanceof CdrError && error.code === 'file-vanished') return { state: 'gone' };
     if (error instanceof CdrError && error.code === 'file-changed') return { state: 'changed' };
+    if (error instanceof CdrError && GZIP_FAULTS.has(error.code))
+      return { state: 'unreadable', problem: describeError(error) };
     throw error;
   }
 }

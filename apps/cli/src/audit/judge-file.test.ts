@@ -38,6 +38,11 @@ describe('the verdict', () => {
       { server: { state: 'counted', rows: 10, sha256: 'cd' } },
       /is not what was ingested/,
     ],
+    [
+      'a file on the server that cannot be decompressed',
+      { server: { state: 'unreadable', problem: 'no sound gzip data' } },
+      /^the file on the server cannot be read: no sound gzip data$/,
+    ],
     ['no such offsets', { messages: [whole(5), { records: 0, state: 'beyond-end' }] }, /log ends before/],
     ['too many of an expired range', { messages: [{ records: 9, state: 'expired' }] }, /has 9 messages/],
   ])('differs with %s', (_, different, problem) => {

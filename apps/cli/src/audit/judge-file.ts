@@ -4,6 +4,8 @@ import type { RangeCount } from '@cdr/kafka/committed-counter';
 /** The file's part that the ledger speaks of, as it is on the server now. */
 export type ServerCount =
   | { readonly state: 'counted'; readonly rows: number; readonly sha256: string }
+  /** Of the size and time that were ingested, and no sound gzip data. */
+  | { readonly state: 'unreadable'; readonly problem: string }
   | { readonly state: 'gone' | 'changed' | 'not-read' };
 
 export interface FileEvidence {
@@ -55,6 +57,7 @@ export function judgeFile({ record, server, messages, rejects }: FileEvidence): 
     if (server.sha256 !== record.sha256)
       problems.push('the content on the server is not what was ingested, although size and time are the same');
   }
+  if (server.state === 'unreadable') problems.push(`the file on the server cannot be read: ${server.problem}`);
   problems.push(...topicProblems('messages', record.messages, messages));
   problems.push(...topicProblems('rejects', record.rejects, rejects));
   const states = new Set([...messages, ...rejects].map(({ state }) => state));

@@ -5,6 +5,7 @@ import { LEDGER_VERSION, type FileIdentity, type LedgerRecord } from '@cdr/core/
 import { claimedFiles, type ListedFile } from '@cdr/core/select-files';
 import { catchUpProjection } from '@cdr/ledger/catch-up-projection';
 import { changeEntry } from '@cdr/ledger/change-entry';
+import { FILES_PER_ENTRY } from '@cdr/queue/audit-stream';
 import type { Command } from 'commander';
 import { parseAdoptList } from '../adopt-list.ts';
 import type { CommandContext, CommonOptions, Runner } from '../command-context.ts';
@@ -83,6 +84,8 @@ async function adopt(context: CommandContext, list: string | undefined, options:
       });
     } finally {
       progress.end();
+      for (let start = 0; start < adopted.length; start += FILES_PER_ENTRY)
+        await context.audit('cdr adopt', adopted.slice(start, start + FILES_PER_ENTRY).join(', '));
       // so much is done, also when the rest was not
       if (adopted.length < unknown.length) out.note(`${plural(adopted.length, 'file')} adopted so far.`);
     }

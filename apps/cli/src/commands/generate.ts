@@ -1,4 +1,9 @@
-import { generateCdrFiles, type GeneratedFile } from '@cdr/core/generate-cdr';
+import { gzipSync } from 'node:zlib';
+import {
+  generateCdrFiles,
+  type GeneratedFile,
+  type GenerateOptions as GenerateCdrOptions,
+} from '@cdr/core/generate-cdr';
 import type { Command } from 'commander';
 import type { CommandContext, CommonOptions, Runner } from '../command-context.ts';
 import { EXIT, UsageError, type ExitCode } from '../exit-codes.ts';
@@ -14,6 +19,7 @@ interface GenerateOptions extends CommonOptions {
   readonly seed: number;
   readonly from?: number;
   readonly replace?: boolean;
+  readonly gzip?: boolean;
 }
 
 export function addGenerate(program: Command, run: Runner): void {
@@ -27,12 +33,14 @@ export function addGenerate(program: Command, run: Runner): void {
     .option('--seed <n>', 'of the random content', wholeNumber(0, 2 ** 31), 1)
     .option('--from <time>', "time in the first files' names (2024-01-01); each next one is an hour later", timeValue)
     .option('--replace', 'overwrite files of these names')
+    .option('--gzip', 'compressed, as .csv.gz')
     .action((options: GenerateOptions) => run(options, (context) => generate(context, options)));
 }
 
 async function generate({ parts, connections, out }: CommandContext, options: GenerateOptions): Promise<ExitCode> {
   const { sftp: settings } = parts.files();
   const directory = settings.remotePath.replace(/\/$/, '');
+  const gzip = options.gzip ?? false;
   const sftp = connections.sftp();
   const plan = {
     files: options.files,
@@ -45,7 +53,7 @@ async function generate({ parts, connections, out }: CommandContext, options: Ge
   );
   if (!options.replace) {
     // without rows: only the names matter yet
-    const taken = [...generateCdrFiles({ ...plan, rowsPerFile: 0 })].filter(({ name }) => there.has(name));
+    const taken = [...generated({ ...plan, rowsPerFile: 0 }, gzip)].filter(({ name }) => there.has(name));
     if (taken.length > 0)
       throw new UsageError(
         `${plural(taken.length, 'file')} of these names are on the server already, such as ${taken[0]?.name ?? ''}: ` +
@@ -57,7 +65,7 @@ async function generate({ parts, connections, out }: CommandContext, options: Ge
   let bytes = 0;
   const progress = out.progress('files uploaded', options.files);
   try {
-    await inParallel(generateCdrFiles(plan), UPLOADS_AT_ONCE, async ({ content, ...file }) => {
+    await inParallel(generated(plan, gzip), UPLOADS_AT_ONCE, async ({ content, ...file }) => {
       await sftp.withChannel((channel) => channel.writeFile(`${directory}/${file.name}`, content));
       done.push(file);
       bytes += content.length;
@@ -71,4 +79,9 @@ async function generate({ parts, connections, out }: CommandContext, options: Ge
     out.line(`${plural(done.length, 'file')} with ${plural(rows, 'row')} in ${settings.remotePath}`),
   );
   return EXIT.ok;
+}
+
+function* generated(plan: GenerateCdrOptions, gzip: boolean): Generator<GeneratedFile> {
+  for (const file of generateCdrFiles(plan))
+    yield gzip ? { ...file, name: `${file.name}.gz`, content: gzipSync(file.content) } : file;
 }

@@ -41,6 +41,7 @@ async function reingest(context: CommandContext, argument: string, options: Rein
       hint: "A new file is taken by itself. Names in the ledger: cdr files --name 'PART-OF-IT'",
     });
   const requested = record.requested as ReingestRequest;
+  if (written) await context.audit('cdr reingest', `${file} as generation ${requested.generation}: ${reason}`);
 
   const path = `${sftp.remotePath.replace(/\/$/, '')}/${file}`;
   const onServer = await connections

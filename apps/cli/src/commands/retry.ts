@@ -1,5 +1,6 @@
 import { ERROR_CODES } from '@cdr/core/errors';
 import { jobIdOf } from '@cdr/core/job-id';
+import { FILES_PER_ENTRY } from '@cdr/queue/audit-stream';
 import { FailedJobs } from '@cdr/queue/failed-jobs';
 import type { JobViews } from '@cdr/queue/job-views';
 import { Option, type Command } from 'commander';
@@ -12,6 +13,9 @@ interface RetryOptions extends CommonOptions {
   readonly all?: boolean;
   readonly code?: string;
 }
+
+/** In the audit trail. */
+const WHAT = 'cdr retry';
 
 export function addRetry(program: Command, run: Runner): void {
   program
@@ -37,6 +41,7 @@ async function retry(context: CommandContext, argument: string | undefined, opti
   if (argument !== undefined) {
     const file = fileKeyOfArgument(argument, config.sftp.remotePath);
     const result = await failedJobs.retry(jobIdOf(file));
+    if (result.done) await context.audit(WHAT, file);
     out.answer({ retried: result.done ? [file] : [], skipped: result.done ? [] : [file] }, () =>
       result.done
         ? out.line(`${file} is in the queue again`)
@@ -53,10 +58,18 @@ async function retry(context: CommandContext, argument: string | undefined, opti
   const retried: string[] = [];
   const skipped: string[] = [];
   const progress = out.progress('jobs retried', files.length);
-  for (const file of files) {
-    const { done } = await failedJobs.retry(jobIdOf(file));
-    (done ? retried : skipped).push(file);
-    progress.update(retried.length);
+  for (let start = 0; start < files.length; start += FILES_PER_ENTRY) {
+    const before = retried.length;
+    try {
+      for (const file of files.slice(start, start + FILES_PER_ENTRY)) {
+        const { done } = await failedJobs.retry(jobIdOf(file));
+        (done ? retried : skipped).push(file);
+        progress.update(retried.length);
+      }
+    } finally {
+      // so much is done, also when the rest was not
+      if (retried.length > before) await context.audit(WHAT, retried.slice(before).join(', '));
+    }
   }
   progress.end();
   const aside = skipped.length > 0 ? `; ${plural(skipped.length, 'job')} had not failed any more` : '';

@@ -1,6 +1,7 @@
 import { CdrError, describeError } from '@cdr/core/errors';
 import { sameIdentity } from '@cdr/core/decide';
-import type { FileIdentity, LedgerEntry } from '@cdr/core/ledger-record';
+import { isGzipName } from '@cdr/core/feeds';
+import type { FileIdentity, LedgerEntry, LedgerRecord } from '@cdr/core/ledger-record';
 import { askLedger } from '@cdr/ledger/ask-ledger';
 import type { JobView } from '@cdr/queue/job-views';
 import type { Command } from 'commander';
@@ -81,11 +82,7 @@ function writeLedger(out: Output, entry: LedgerEntry | undefined, open: boolean)
         'counts',
         `${count(record.rows)} rows = ${count(record.messages)} messages to ${record.topic} + ${count(record.rejects)} rejects`,
       );
-    field(
-      out,
-      'content',
-      `${count(record.byteOffset)} of ${count(record.size)} bytes, sha256 ${record.sha256 ?? 'not known'}`,
-    );
+    field(out, 'content', `${contentBytes(record)}, sha256 ${record.sha256 ?? 'not known'}`);
     field(out, 'committed', `${time(record.committedAt)} by ${record.worker}`);
     for (const { topic, partition, first, last } of record.ranges)
       field(out, 'range', `${topic}/${partition} offsets ${first} to ${last}`);
@@ -99,6 +96,13 @@ function writeLedger(out: Output, entry: LedgerEntry | undefined, open: boolean)
       field(out, 'requested', `generation ${generation} by ${by}, ${time(at)}: ${reason}`);
     }
   }
+}
+
+/** How much was ingested. Of a compressed file nobody knows beforehand of how much. */
+function contentBytes({ file, byteOffset, size }: LedgerRecord): string {
+  return isGzipName(file)
+    ? `${count(byteOffset)} bytes of what is compressed in ${count(size)}`
+    : `${count(byteOffset)} of ${count(size)} bytes`;
 }
 
 function writeJob(out: Output, job: JobView | undefined, log: readonly string[]): void {

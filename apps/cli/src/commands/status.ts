@@ -60,7 +60,7 @@ entry was written in the last minutes, with all their messages. Exit code 3 when
 export function addStatus(program: Command, run: Runner): void {
   program
     .command('status')
-    .description('how it goes: files, messages, queue, rate, failed jobs, changed files, dependencies')
+    .description('how it goes: files, messages, queue, rate, failed jobs, changed and repeated files, dependencies')
     .option('--watch [seconds]', `again every few seconds (${WATCH_SECONDS}) until Ctrl-C`, wholeNumber(1, 3_600))
     .addHelpText('after', STATUS_HELP)
     .action((options: StatusOptions) => run(options, (context) => status(context, options)));
@@ -182,5 +182,11 @@ function write(out: Output, { at, dependencies, ledger, queue, failedJobs }: Sta
     for (const { file, seenAt } of ledger.changedFiles) out.line(`  ${file}  seen ${time(seenAt)}`);
     if (ledger.changed > ledger.changedFiles.length)
       out.line(`  and ${count(ledger.changed - ledger.changedFiles.length)} more: cdr files --state changed`);
+  }
+  if (ledger.sameContent > 0) {
+    out.line({ text: 'ingested with the content of another file', style: 'bold' }, ' (their rows are there twice)');
+    for (const { file, as } of ledger.sameContentFiles) out.line(`  ${file}  as ${as}`);
+    if (ledger.sameContent > ledger.sameContentFiles.length)
+      out.line(`  and ${count(ledger.sameContent - ledger.sameContentFiles.length)} more`);
   }
 }

@@ -1,5 +1,5 @@
+import type { AuditEntry } from '@cdr/queue/audit-stream';
 import type { Visitor } from '../accounts.ts';
-import type { AuditEntry } from '../audit-trail.ts';
 import { html } from './html.ts';
 import { moment, page } from './layout.ts';
 import { table } from './table.ts';

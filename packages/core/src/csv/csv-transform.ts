@@ -79,6 +79,11 @@ export interface CsvTransform {
   readonly unknownValues: ReadonlyMap<string, number>;
   /** Byte offset just behind the last row (or header, or blank line) that was finished: a checkpoint. */
   readonly byteOffset: number;
+  /**
+   * Byte offset up to which the bytes are done with; beyond byteOffset only within a line that is too long to be held. No
+   * later byteOffset lies between the two.
+   */
+  readonly doneTo: number;
   /** Physical line number of the row that starts at byteOffset, from 1. */
   readonly line: number;
 }

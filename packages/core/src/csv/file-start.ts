@@ -1,5 +1,5 @@
 import type { CsvTransformOptions } from './csv-transform.ts';
-import { badHeader, parseHeader } from './header.ts';
+import { badHeader, parseHeader, quoteProblem } from './header.ts';
 import type { InputWindow } from './input-window.ts';
 import { findQuotedRecord } from './quoted-record.ts';
 
@@ -61,7 +61,7 @@ export class FileStart {
     if (line.includes(QUOTE)) {
       const quoted = findQuotedRecord(window, position, this.#options.maxLineBytes, this.#windowBytes);
       if (quoted === undefined) return undefined;
-      if (quoted.kind === 'bad-quote') throw badHeader(`is not CSV (${quoted.reason})`, line, this.#options);
+      if (quoted.kind === 'bad-quote') throw badHeader(quoteProblem(line, quoted.reason), line, this.#options);
       record = quoted;
     }
     const columns = parseHeader(data.subarray(position, record.contentEnd), this.#options);

@@ -62,6 +62,10 @@ class FusedTransform implements CsvTransform {
     return this.#window.byteOffset;
   }
 
+  get doneTo(): number {
+    return this.#window.offsetOf(this.#window.position);
+  }
+
   get line(): number {
     return this.#window.line;
   }

@@ -21,6 +21,20 @@ interface Line {
   readonly next: number;
 }
 
+export interface ReferenceHeader {
+  /** Undefined when the first record is not CSV, not UTF-8 or too long. */
+  readonly columns: readonly string[] | undefined;
+}
+
+/** The first record of a file; undefined when there is none. */
+export function referenceHeader(file: Buffer, maxLineBytes: number): ReferenceHeader | undefined {
+  const lines = physicalLines(file);
+  const first = lines.findIndex(({ start, contentEnd }) => start < contentEnd);
+  if (first === -1) return undefined;
+  const { code, fields } = readRecord(file, lines, first, maxLineBytes);
+  return { columns: code === undefined ? fields : undefined };
+}
+
 /**
  * What the transform should do, written for obviousness instead of speed: cut the file into physical lines, then let
  * csv-parse say whether one line, or the first two, or the first three... are a record. The first record is the header.

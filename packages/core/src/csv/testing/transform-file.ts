@@ -69,6 +69,8 @@ export function transformFile(file: Buffer, { chunkSizes, budgets = [Infinity], 
   });
 
   let calls = 0;
+  let lastOffset = 0;
+  let doneTo = 0;
   const untilDone = (step: (maxRows: number) => boolean): void => {
     for (let isMore = true, first = true; isMore; first = false) {
       const budget = budgets[calls++ % budgets.length] ?? Infinity;
@@ -79,6 +81,10 @@ export function transformFile(file: Buffer, { chunkSizes, budgets = [Infinity], 
       if (rows !== transform.messages + transform.rejects) throw new Error('the counts are not what the sink got');
       if (rows - rowsBefore > budget) throw new Error('budget exceeded');
       if (isMore && rows - rowsBefore !== budget) throw new Error('stopped before the budget was used up');
+      if (byteOffset > lastOffset && byteOffset < doneTo) throw new Error('a boundary within what was done with');
+      if (transform.doneTo < byteOffset) throw new Error('not done with what is finished');
+      doneTo = transform.doneTo;
+      lastOffset = byteOffset;
       checkpoints.push({ byteOffset, line, messages: messages.length, rejects: rejects.length });
     }
   };
