@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, globSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { errorCodeOf } from '@cdr/core/errors';
@@ -299,10 +299,18 @@ describe('the Redis user that the documentation lists', () => {
     const mayRun = async (...command: string[]): Promise<boolean> =>
       (await redis.admin.call('ACL', 'DRYRUN', user, ...command)) === 'OK';
     const scripts = path.join(path.dirname(createRequire(import.meta.url).resolve('bullmq')), 'scripts');
-    const asked = readdirSync(scripts).flatMap((file) => [
-      ...readFileSync(path.join(scripts, file), 'utf8').matchAll(/\b(?:rcall|redis\.p?call)\(\s*["'](\w+)["']/g),
+    const root = path.join(import.meta.dirname, '../..');
+    const files = [
+      ...readdirSync(scripts).map((file) => path.join(scripts, file)),
+      ...globSync('{packages,apps}/*/src/**/*.ts', { cwd: root }).map((file) => path.join(root, file)),
+    ];
+    const asked = files.flatMap((file) => [
+      ...readFileSync(file, 'utf8').matchAll(/\b(?:rcall|redis\.p?call)\(\s*["'](\w+)["']|\bredis\s*\.([a-z]+)\(/g),
     ]);
-    const commands = new Set(asked.map(([, command = '']) => command.toLowerCase()));
+    const commands = new Set(asked.map(([, script, client]) => (script ?? client ?? '').toLowerCase()));
+    // of the client itself
+    for (const method of ['connect', 'disconnect', 'duplicate', 'off', 'on', 'once', 'pipeline'])
+      commands.delete(method);
     expect(commands.size).toBeGreaterThan(40);
     const rules = new Set(documentedRedisRules('x', 'x'));
     expect([...commands].filter((command) => !rules.has(`+${command}`))).toEqual([]);
@@ -395,12 +403,17 @@ describe('a missing Kafka right', () => {
 
 describe('cdr check says what is wrong, and exits with 1', () => {
   type Change = (secured: SecuredWorld) => Record<string, string>;
-  const cases: [string, Change, RegExp, RegExp][] = [
+  const cases: [string, Change, RegExp, RegExp, RegExp?][] = [
     [
       'passwords that are wrong',
-      ({ world }) => ({ KAFKA_SASL_PASSWORD: 'wrong', REDIS_URL: redis.url(world.id, 'wrong') }),
+      ({ world }) => ({
+        SFTP_PASSWORD: 'wrong',
+        KAFKA_SASL_PASSWORD: 'wrong',
+        REDIS_URL: redis.url(world.id, 'wrong'),
+      }),
       /^FAILED +kafka: .*SASL SCRAM SHA256 authentication failed.*Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME/m,
       /^FAILED +redis: .*WRONGPASS.*Check the user and password in REDIS_URL/m,
+      /^FAILED +sftp: .*refuses the login of .*Check SFTP_USER and SFTP_PASSWORD/m,
     ],
     [
       'another certificate authority',
@@ -430,7 +443,7 @@ describe('cdr check says what is wrong, and exits with 1', () => {
         KAFKA_BROKERS: kafka.adminBrokers,
         REDIS_URL: redis.adminUrl.replace('redis://', `rediss://${world.id}:${PASSWORDS.redis}@`),
       }),
-      /^FAILED +kafka: .*(?:KAFKA_TLS is true, and what answers there speaks no TLS|speaks no TLS)/m,
+      /^FAILED +kafka: .*speaks no TLS/m,
       /^FAILED +redis: .*with TLS it is rediss:\/\/, without redis:/m,
     ],
     [
@@ -449,11 +462,12 @@ describe('cdr check says what is wrong, and exits with 1', () => {
   test('wrong passwords, a strange authority, no client certificate or a strange one, TLS against plain and plain against TLS', async () => {
     const secured = await SecuredWorld.open();
     // several at a time, since a broker that closes the connection is asked again for seconds
-    await inParallel(cases, 3, async ([name, change, kafkaLine, redisLine]) => {
+    await inParallel(cases, 3, async ([name, change, kafkaLine, redisLine, sftpLine = /^ok +sftp: /m]) => {
       const env = { ...secured.env('worker', 'scram-sha-256'), ...change(secured) };
       const { code, stdout } = await secured.cli(['check'], env);
       expect(stdout, name).toMatch(kafkaLine);
       expect(stdout, name).toMatch(redisLine);
+      expect(stdout, name).toMatch(sftpLine);
       expect(code, name).toBe(1);
     });
   });

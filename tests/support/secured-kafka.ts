@@ -155,6 +155,8 @@ function securityOf({ dir, authority, users, ports, controller }: Security): str
     'listener.name.certificate.ssl.client.auth': 'required',
     'listener.name.certificate.ssl.principal.mapping.rules': 'RULE:^CN=(.*)$/$1/',
     'listener.name.password.sasl.enabled.mechanisms': ['PLAIN', ...SCRAM].join(','),
+    // A login is good for so long, as on some clusters; the client repeats it on its connections 10 s before.
+    'listener.name.password.scram-sha-512.connections.max.reauth.ms': '13000',
     'listener.name.password.plain.sasl.jaas.config': `${plainModule} required ${passwords};`,
   };
   for (const mechanism of SCRAM)
