@@ -120,6 +120,15 @@ describe("kafkajs's own errors", () => {
     expect(toCdrError('asking', error).hint).toContain('KAFKA_BROKERS');
   });
 
+  it('of a broker that is asked before it is connected has no code, and is asked again, too', async () => {
+    const Broker = createRequire(import.meta.url)('kafkajs/src/broker') as new (options: object) => {
+      metadata: (topics: string[]) => Promise<unknown>;
+    };
+    const error: unknown = await new Broker({ connectionPool: {}, logger: {} }).metadata([]).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(Error);
+    expect(reactionTo(error as Error)).toBe('retry');
+  });
+
   it.each([
     ['KafkaJSSASLAuthenticationError', {}, 'kafka-auth'],
     ['KafkaJSProtocolError', { type: 'LEADER_NOT_AVAILABLE', code: 5 }, 'retry'],

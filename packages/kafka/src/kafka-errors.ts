@@ -131,9 +131,12 @@ export function innermost(error: unknown): Error {
   return at;
 }
 
+/** kafkajs's plain Error, without a code, of a broker that is asked while its first connection is being made. */
+const NOT_CONNECTED_YET = 'Broker not connected';
+
 /** True when the request may not have arrived, or its answer was lost: asking again may help. */
 export function isNetworkError(error: Error): boolean {
-  if (NETWORK_ERRORS.has(error.name)) return true;
+  if (NETWORK_ERRORS.has(error.name) || error.message === NOT_CONNECTED_YET) return true;
   const code = 'code' in error ? error.code : undefined;
   return typeof code === 'string' && /^(E[A-Z]+|ERR_SOCKET_CLOSED|ERR_STREAM_[A-Z_]+)$/.test(code);
 }
