@@ -210,6 +210,10 @@ async function readAndHeld(scenario: Scenario, name: string): Promise<AppProcess
   scenario.scanner();
   const worker = scenario.faultyWorker('streamed:freeze', { WORKER_CONCURRENCY: '1' });
   await worker.untilFault();
+  // it says so before it is: a SIGCONT in between would be lost
+  await pollUntil('the worker to be stopped', () =>
+    /^State:\s+T/m.test(readFileSync(`/proc/${worker.pid}/status`, 'utf8')),
+  );
   expect(await scenario.known(name)).toBeUndefined();
   return worker;
 }

@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, readFileSync, symlinkSync } from 'node:fs';
+import { openContent } from '@cdr/sftp/open-content';
 import { openReadWindow } from '@cdr/sftp/read-window';
 import { expect, test } from 'vitest';
 import { errorOf, openPool } from '../support/sftp-test-pool.ts';
@@ -37,6 +39,24 @@ test('a listing tells files from everything else, and does not follow symbolic l
     expect(await channel.stat(`${world.files.remotePath}/link.csv`)).toMatchObject({ isRegularFile: false });
     world.files.makeDirectory('empty');
     expect(await channel.list(`${world.files.remotePath}/empty`)).toEqual([]);
+  });
+});
+
+test('a pipe, a link or a directory in place of a file is not opened by whoever looks first', async () => {
+  const world = new TestWorld();
+  execFileSync('mkfifo', [world.files.path('pipe.csv')]);
+  symlinkSync('file.csv', world.files.path('link.csv'));
+  world.files.makeDirectory('directory.csv');
+  world.files.write('file.csv', 'abc');
+  const options = { gzipMaxRatio: 1, lookFirst: true };
+  await openPool(world).withChannel(async (channel) => {
+    for (const name of ['pipe.csv', 'link.csv', 'directory.csv', 'nothing.csv'])
+      expect(await errorOf(openContent(channel, `${world.files.remotePath}/${name}`, options))).toMatchObject({
+        code: 'file-vanished',
+      });
+    const reader = await openContent(channel, `${world.files.remotePath}/file.csv`, options);
+    expect((await reader.next())?.toString()).toBe('abc');
+    reader.close();
   });
 });
 

@@ -66,9 +66,10 @@ export type AttemptResult =
 
 /**
  * One attempt at one file: own, fence, ask, open, stream, check, ledger, commit, and what follows a commit. The order is
- * the guarantee; docs/architecture.md says what each step is for. Throws CdrError; what a code means is in retry-policy.
+ * the guarantee; docs/architecture.md says what each step is for. `again`: an earlier one did not come to an end.
+ * Throws CdrError; what a code means is in retry-policy.
  */
-export async function ingestFile(job: HeldJob, parts: AttemptParts): Promise<AttemptResult> {
+export async function ingestFile(job: HeldJob, parts: AttemptParts, again = false): Promise<AttemptResult> {
   const { file, feed: feedName } = job.data;
   const feed = parts.feeds.find(({ name }) => name === feedName);
   if (!feed)
@@ -77,6 +78,7 @@ export async function ingestFile(job: HeldJob, parts: AttemptParts): Promise<Att
   const opening = new OpeningFile(parts.sftp, pathOf(parts, file), {
     expectedSize: job.data.size,
     gzipMaxRatio: parts.settings.gzipMaxRatio,
+    lookFirst: again,
   });
   try {
     // 1 Own: before every fence. A woken zombie must not fence the live owner.

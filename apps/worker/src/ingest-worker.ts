@@ -19,7 +19,7 @@ export async function runJob(job: HeldJob, parts: AttemptParts, outages: Outages
   for (let again = 0; ; again++) {
     const stopwatch = metrics.attemptSeconds.startTimer({ feed: job.data.feed });
     try {
-      const result = await ingestFile(job, parts);
+      const result = await ingestFile(job, parts, again > 0);
       stopwatch();
       return reportResult(job, result, metrics, log);
     } catch (thrown) {
