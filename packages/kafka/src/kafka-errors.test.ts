@@ -124,7 +124,9 @@ describe("kafkajs's own errors", () => {
     const Broker = createRequire(import.meta.url)('kafkajs/src/broker') as new (options: object) => {
       metadata: (topics: string[]) => Promise<unknown>;
     };
-    const error: unknown = await new Broker({ connectionPool: {}, logger: {} }).metadata([]).catch((e: unknown) => e);
+    const error: unknown = await new Broker({ connectionPool: {}, logger: { namespace: () => ({}) } })
+      .metadata([])
+      .catch((e: unknown) => e);
     expect(error).toBeInstanceOf(Error);
     expect(reactionTo(error as Error)).toBe('retry');
   });
