@@ -153,7 +153,7 @@ async function main(): Promise<void> {
     for (let run = waiting.shift(); run; run = waiting.shift()) {
       const { ok, verdict, outcome, seconds, output } = await check(run, classPath, Number(values.seconds));
       if (!ok) failed++;
-      outcomes.set(run, outcome);
+      if (ok) outcomes.set(run, outcome);
       console.log(
         `${ok ? 'ok  ' : 'FAIL'} ${run.name.padEnd(34)} ${verdict.padEnd(46)} ${outcome.states.padStart(11)} states ${seconds.toFixed(0).padStart(4)} s`,
       );
