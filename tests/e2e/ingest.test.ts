@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { runCli } from '../support/cli.ts';
 import { useJavaConsumer } from '../support/java-consumer.ts';
 import { pollUntil } from '../support/poll-until.ts';
 import { Scenario } from '../support/scenario.ts';
@@ -181,6 +182,10 @@ describe('files that are not ready, or not the same any more', () => {
     await worker.untilMessage(/cdr_voice_20240101_000000\.csv is not ready: it is empty/);
     await scenario.untilCommitted(['cdr_voice_20240101_000000.csv', 'cdr_voice_20240101_010000.csv']);
     expect(worker.lines.some(({ msg }) => msg?.startsWith('cdr_voice_20240101_010000.csv is not ready'))).toBe(false);
+    // said once, however often it was looked at
+    const { stdout } = await runCli(['show', 'cdr_voice_20240101_000000.csv', '--json'], scenario.env);
+    const { job } = JSON.parse(stdout) as { job: { log: string[] } };
+    expect(job.log).toEqual([expect.stringMatching(/not ready: it is empty$/)]);
     for (const record of (await scenario.ledger()).values()) expect(record).toMatchObject({ rows: 0, messages: 0 });
     expect(await java.count(scenario.world.topics.voice)).toBe(0);
   });

@@ -148,6 +148,9 @@ export class IngestSlot {
         return outcome.result;
       case 'put-back':
         await ignoreLostLock(async () => {
+          // the first time only: a file may be looked at for ten minutes
+          if (parsed.data.heldSince === undefined)
+            await job.log(`${new Date().toISOString()} not ready: ${outcome.why}`);
           await job.updateData(outcome.job);
           await job.moveToDelayed(Date.now() + outcome.delayMs, token);
         });

@@ -1,6 +1,6 @@
 import { CdrError, describeError } from '@cdr/core/errors';
 import { sameIdentity } from '@cdr/core/decide';
-import { isGzipName } from '@cdr/core/feeds';
+import { isGzipName, matchFeed } from '@cdr/core/feeds';
 import type { FileIdentity, LedgerEntry, LedgerRecord } from '@cdr/core/ledger-record';
 import { askLedger } from '@cdr/ledger/ask-ledger';
 import type { JobView } from '@cdr/queue/job-views';
@@ -44,6 +44,8 @@ async function show(context: CommandContext, argument: string): Promise<ExitCode
   const open = undecided.size > 0;
   out.answer({ file, server, ledger: entry ?? null, transactionOpen: open, job: job ? { ...job, log } : null }, () => {
     out.line({ text: file, style: 'bold' });
+    if (!matchFeed(context.config().feeds, file))
+      field(out, 'feed', { text: 'none: no feed claims a file of this name', style: 'red' });
     writeServer(out, server, entry);
     writeLedger(out, entry, open);
     writeJob(out, job, log);
@@ -117,6 +119,13 @@ function writeJob(out: Output, job: JobView | undefined, log: readonly string[])
     field(out, 'failed', { text: job.failure.reason, style: 'red' });
     field(out, '', `when that is mended: cdr retry ${job.file}`);
   }
+  if (job.state === 'delayed' && job.data?.heldSince !== undefined)
+    field(
+      out,
+      'waits',
+      `since ${time(job.data.heldSince)} for its end: it is empty, or its last line or its gzip data have none. ` +
+        'INCOMPLETE_AFTER_MS later it is taken as it is',
+    );
   if (job.state === 'active' && isProgress(job.progress))
     field(
       out,
