@@ -7,6 +7,7 @@ import { fetchKafkaLibs } from '../../dev/services/kafka-libs.ts';
 import type { OwnProcess } from '../../dev/services/own-process.ts';
 import { kafkaAnswers } from '../../dev/services/ready-checks.ts';
 import type { Authority } from './certificates.ts';
+import { pollUntil } from './poll-until.ts';
 
 const START_DEADLINE_MS = 120_000;
 const SCRAM = ['SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
@@ -84,14 +85,20 @@ export class SecuredKafka {
 
   /** Creates topics as the ingester would. */
   async createTopics(topics: readonly { readonly topic: string; readonly compact: boolean }[]): Promise<void> {
+    // kafkajs waits for leaders, but not for the broker to have heard of the topic
     await this.#admin.createTopics({
-      waitForLeaders: true,
+      waitForLeaders: false,
       topics: topics.map(({ topic, compact }) => ({
         topic,
         numPartitions: compact ? 1 : 2,
         replicationFactor: 1,
         configEntries: [{ name: 'cleanup.policy', value: compact ? 'compact' : 'delete' }],
       })),
+    });
+    const names = topics.map(({ topic }) => topic);
+    await pollUntil('the topics to have leaders', async () => {
+      const found = await this.#admin.fetchTopicMetadata({ topics: names }).catch(() => undefined);
+      return found?.topics.every(({ partitions }) => partitions.length > 0 && partitions.every((p) => p.leader >= 0));
     });
   }
 
