@@ -20,7 +20,7 @@ export async function isLedgerLost({ projection, ledgerReader, ledger }: LedgerP
  * Writes one entry that Redis remembers into the ledger topic, unless it is there. Answers whether it was written. May be
  * repeated; nobody ingests meanwhile, since the projection still says that the ledger is lost.
  */
-export async function restoreEntry({ record }: LedgerEntry, topic: RestoringParts): Promise<boolean> {
+export async function restoreEntry({ record }: LedgerEntry, topic: ChangeParts): Promise<boolean> {
   const { written } = await changeEntry(
     record.file,
     (entry) => (entry && isDeepStrictEqual(entry, record) ? undefined : record),
@@ -36,9 +36,7 @@ export async function forgetLostLedger({ projection, ledgerReader, ledger }: Led
 }
 
 /** What restoring needs; the projection in Redis is not asked, since it speaks of the ledger that was lost. */
-export type RestoringParts = ChangeParts;
-
-export function restoringParts(parts: LedgerParts): RestoringParts {
+export function restoringParts(parts: LedgerParts): ChangeParts {
   return { ...parts, projection: new FollowedTopic(parts.ledgerReader, parts.ledger) };
 }
 

@@ -205,7 +205,7 @@ async function checkLedger({ connections }: CommandContext): Promise<Finding> {
     };
   if (position.offset > end)
     throw new CdrError('ledger-lost', `the topic ends at ${end}, and Redis has seen it up to ${position.offset}`, {
-      hint: 'Records of it were lost or the topic was made anew. Nothing is ingested until you decide: docs/operations.md.',
+      hint: 'Records of it were lost or the topic was made anew. Nothing is ingested until you decide: cdr start-over --help, docs/operations.md.',
     });
   return { detail: `offset ${end}, ${plural(files, 'file')}, Redis is ${count(Number(end - position.offset))} behind` };
 }
