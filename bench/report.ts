@@ -38,10 +38,11 @@ export function reportLines(result: BenchResult): string[] {
             ['scan that enqueues', scan.enqueueSeconds.toFixed(2)],
             ['from ready to all enqueued, pause included', scan.untilEnqueuedSeconds.toFixed(2)],
             ['nothing new, all in the queue', scan.nothingNewQueuedSeconds.toFixed(2)],
+            ['nothing new, first scan of a scanner', scan.nothingNewFirstSeconds.toFixed(2)],
             ['nothing new, all ingested', scan.nothingNewIngestedSeconds.toFixed(2)],
             ['projection rebuilt from the ledger', scan.rebuildSeconds.toFixed(2)],
             ['CPU of the scan that enqueues', scan.cpuSecondsEnqueue.toFixed(2)],
-            ['CPU of a scan with nothing new', scan.cpuSecondsNothingNew.toFixed(2)],
+            ['CPU of two scans with nothing new', scan.cpuSecondsNothingNew.toFixed(2)],
             ...Object.entries(scan.peakRssMb).map(([which, mb]) => [`peak RSS, MB: ${which}`, mb.toFixed(0)]),
             ['load before', String(scan.loadBefore)],
           ])

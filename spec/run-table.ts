@@ -176,6 +176,10 @@ const SECOND_LINE_HOLDS: readonly Run[] = [
     name: 'met-epoch-0-means-nobody',
     constants: { Epoch0: 'means nobody was here', Stalls: 1, Forgets: 1, Fences: 3 },
   },
+  {
+    name: 'met-fence-only-after-repeated-commit',
+    constants: { Retried: 'fence', Parts: 2, Fences: 3, LostAnswers: 1, Stalls: 1 },
+  },
 ];
 
 /** One rule changed: the invariant named must be violated. */
@@ -185,7 +189,7 @@ const MUTATIONS: readonly Run[] = [
   { name: 'id-of-worker-without-locks', constants: { IdOf: 'worker', Stalls: 1, Locks: false }, breaks: 'EachRowOnce' },
   {
     name: 'id-of-generation',
-    constants: { ...OPERATOR, IdOf: 'generation', Stalls: 1, Fences: 4 },
+    constants: { ...OPERATOR, IdOf: 'generation', Meet: false, Parts: 2, Rollbacks: 1, Holds: 1, Fences: 5 },
     breaks: 'EachRowOnce',
   },
   // what is asked, without the second look of MeetYourself
@@ -283,7 +287,7 @@ const MUTATIONS: readonly Run[] = [
   },
   {
     name: 'fence-only-after-repeated-commit',
-    constants: { Retried: 'fence', Parts: 2, Fences: 3, LostAnswers: 1, Stalls: 1 },
+    constants: { Retried: 'fence', Meet: false, Parts: 2, Fences: 3, LostAnswers: 1, Stalls: 1 },
     breaks: 'EachRowOnce',
   },
   {
@@ -293,7 +297,7 @@ const MUTATIONS: readonly Run[] = [
   },
   {
     name: 'request-compared-by-entry',
-    constants: { ...OPERATOR, MaxGen: 3, Again: 'compares entries', LostAnswers: 1, Fences: 4 },
+    constants: { ...OPERATOR, workers: 1, MaxGen: 3, Again: 'compares entries', LostAnswers: 1, Fences: 5 },
     breaks: 'OnlyAskedFor',
   },
   // the file

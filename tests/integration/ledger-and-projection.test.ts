@@ -1,3 +1,4 @@
+import { decidingPartOf } from '@cdr/core/decide';
 import type { LedgerRecord } from '@cdr/core/ledger-record';
 import { transactionalIdOf } from '@cdr/core/transactional-id';
 import { BatchingWriters } from '@cdr/kafka/batching-writer';
@@ -8,6 +9,7 @@ import { askLedger } from '@cdr/ledger/ask-ledger';
 import { catchUpProjection } from '@cdr/ledger/catch-up-projection';
 import { changeEntry } from '@cdr/ledger/change-entry';
 import type { LedgerParts } from '@cdr/ledger/ledger-parts';
+import { ProjectionCheck } from '@cdr/ledger/projection-check';
 import { LedgerProjection } from '@cdr/queue/ledger-projection';
 import { openCommandConnection, untilReady, type Redis } from '@cdr/queue/redis-connection';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -153,6 +155,79 @@ describe('the projection', () => {
     await ledger.projection.advance(position, beyond, []);
     await expect(ledger.ask('a')).rejects.toMatchObject({ code: 'ledger-lost' });
     await expect(ledger.catchUp()).rejects.toMatchObject({ code: 'ledger-lost' });
+  });
+});
+
+describe('what a scan decides from', () => {
+  test('is the same part of an entry as of the whole record, whatever is in it', async () => {
+    const { projection, redis, world } = await openLedger();
+    const tricky = 'cdr_data_","size":7,"state":"adopted","changed":{.csv';
+    const changed = { size: 77, mtimeMs: 7000, sha256: 'x', seenAt: 'then' };
+    const requested = { generation: 3, by: 'somebody', reason: 'so', at: 'then' };
+    const entries = [
+      record('plain'),
+      record(tricky, { size: 12, mtimeMs: 1_733_583_600_000 }),
+      record('partial', { state: 'partial', generation: 2 }),
+      record('adopted', { state: 'adopted', sha256: null, mtimeMs: -1000 }),
+      record('changed', { changed }),
+      record('requested', { requested }),
+      record('zero', { size: 0, mtimeMs: 0 }),
+    ];
+    for (const [i, entry] of entries.entries()) await projection.put({ offset: BigInt(i), record: entry });
+    const other = { ...record('other order') };
+    await redis.hset(`${world.redisPrefix}:ledger`, {
+      'other order': `20 ${JSON.stringify(Object.fromEntries(Object.entries(other).reverse()))}`,
+      broken: '21 {"v":1,"state":"committed","generation":1',
+      unreadable: '22 unreadable',
+      'by hand': 'nobody knows',
+      later: `23 ${JSON.stringify({ ...other, v: 2 })}`,
+    });
+    const asked = [
+      ...entries.map(({ file }) => file),
+      'other order',
+      'broken',
+      'unreadable',
+      'by hand',
+      'later',
+      'none',
+    ];
+    const expected = [...entries, other].map((known) => [known.file, decidingPartOf(known)] as const);
+    expect(await projection.decidingParts(asked)).toEqual(new Map(expected));
+    expect(await projection.decidingParts([])).toEqual(new Map());
+  });
+});
+
+describe('the comparison of the whole projection with the ledger', () => {
+  test('puts right what is missing, older, other or strange, and leaves alone what is newer', async () => {
+    const ledger = await openLedger();
+    const { projection, redis, world } = ledger;
+    const files = ['right', 'missing', 'older', 'other', 'strange', 'reordered', 'newer'];
+    for (const file of files) await ledger.commit(record(file));
+    await ledger.commit({ file: 'unreadable', v: 99 });
+    await ledger.catchUp();
+    const key = `${world.redisPrefix}:ledger`;
+    const right = await redis.hgetall(key);
+    const reordered = Object.fromEntries(Object.entries(record('reordered')).reverse());
+    await redis.hdel(key, 'missing');
+    await redis.hset(key, {
+      older: `0 ${JSON.stringify(record('older', { generation: 7 }))}`,
+      other: (right['other'] ?? '').replace('"generation":1', '"generation":2'),
+      strange: 'nobody knows',
+      reordered: `${right['reordered']?.split(' ')[0]} ${JSON.stringify(reordered)}`,
+      newer: `999 ${JSON.stringify(record('newer', { generation: 2 }))}`,
+      unknown: `1 ${JSON.stringify(record('unknown'))}`,
+      'unknown and newer': `999 ${JSON.stringify(record('unknown and newer'))}`,
+    });
+    const check = () => new ProjectionCheck(projection, ledger.ledgerReader).whenDue(ledger.ledger());
+    expect((await check()).toSorted()).toEqual(['missing', 'older', 'other', 'strange', 'unknown']);
+    const left = await redis.hgetall(key);
+    for (const file of ['right', 'missing', 'older', 'other', 'strange', 'unreadable', ''])
+      expect(left[file]).toBe(right[file]);
+    expect(left['reordered']).not.toBe(right['reordered']);
+    expect(left['newer']).toMatch(/^999 /);
+    expect(left).not.toHaveProperty('unknown');
+    expect(left).toHaveProperty('unknown and newer');
+    expect(await check()).toEqual([]);
   });
 });
 

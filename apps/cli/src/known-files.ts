@@ -1,5 +1,5 @@
 import { isRequested } from '@cdr/core/decide';
-import { byTimeInName } from '@cdr/core/file-order';
+import { inOrder } from '@cdr/core/file-order';
 import type { LedgerRecord } from '@cdr/core/ledger-record';
 import type { JobViews, ListedState } from '@cdr/queue/job-views';
 import type { LedgerProjection } from '@cdr/queue/ledger-projection';
@@ -46,7 +46,8 @@ export async function knownFiles(projection: LedgerProjection, jobs: JobViews): 
       // a job moves between two of these questions: the later answer is the newer one
       else known.states = [...known.states.filter((other) => !JOB_STATES.some((job) => job === other)), state];
     }
-  return [...files]
-    .map(([file, known]) => ({ file, ...known }))
-    .sort((a, b) => byTimeInName({ name: a.file }, { name: b.file }));
+  return inOrder(
+    [...files].map(([file, known]) => ({ file, ...known })),
+    ({ file }) => file,
+  );
 }

@@ -94,8 +94,9 @@ class ScanReport {
       `${counts.ingested} ingested, ${counts.settling} settling, ${enqueued.failed} failed, ${counts.changed} changed, ` +
       `${counts.unclaimed} of no feed`;
     const now = performance.now();
-    if (enqueued.added === 0 && line === this.lastLine && now - this.loggedAt < LOG_SAME_RESULT_EVERY_MS) return;
-    log.info({ ...counts, ...enqueued, tookMs: Math.round(tookMs) }, line);
+    const said = enqueued.added === 0 && line === this.lastLine && now - this.loggedAt < LOG_SAME_RESULT_EVERY_MS;
+    log[said ? 'debug' : 'info']({ ...counts, ...enqueued, tookMs: Math.round(tookMs) }, line);
+    if (said) return;
     if (unclaimed.length > 0) log.warn({ examples: unclaimed }, `${counts.unclaimed} files belong to no feed`);
     if (notUtf8.length > 0)
       log.warn(

@@ -1,17 +1,20 @@
-import { decidingPartOf, type ChangedFilesPolicy, type DecidingPart } from '@cdr/core/decide';
+import type { ChangedFilesPolicy } from '@cdr/core/decide';
 import type { Feed } from '@cdr/core/feeds';
-import { claimedFiles, selectFiles, type SelectionCounts } from '@cdr/core/select-files';
+import {
+  claimedFiles,
+  FileSelection,
+  type ListedFile,
+  type Selection,
+  type SelectionCounts,
+} from '@cdr/core/select-files';
 import type { SettlingFiles } from '@cdr/core/settling';
 import type { LedgerReader } from '@cdr/kafka/ledger-reader';
 import { catchUpProjection, type CatchUp } from '@cdr/ledger/catch-up-projection';
 import type { ProjectionCheck } from '@cdr/ledger/projection-check';
 import type { EnqueueResult, IngestQueue } from '@cdr/queue/ingest-queue';
-import type { LedgerIdentity, LedgerProjection } from '@cdr/queue/ledger-projection';
+import { LOOK_UP_AT_ONCE, type LedgerIdentity, type LedgerProjection } from '@cdr/queue/ledger-projection';
 import type { SftpPool } from '@cdr/sftp/sftp-pool';
 import type { AnnounceScan } from './scan-points.ts';
-
-/** Records of so many files are in memory at a time. */
-const LOOK_UP_AT_ONCE = 1_000;
 
 export interface ScanParts {
   readonly sftp: SftpPool;
@@ -51,27 +54,36 @@ export async function scanOnce(parts: ScanParts, reconcile: boolean): Promise<Sc
   const mended = await parts.projectionCheck.whenDue(parts.ledger());
   await parts.announce('caught-up');
 
-  const listing = await parts.sftp.withChannel((channel) => channel.list(parts.remotePath));
-  const files = listing.filter((entry) => entry.isRegularFile);
-  await parts.announce('listed');
-
-  const claimed = claimedFiles(files, parts.feeds).map(({ name }) => name);
-  const ledger = new Map<string, DecidingPart>();
-  for (let start = 0; start < claimed.length; start += LOOK_UP_AT_ONCE)
-    for (const [name, record] of await parts.projection.records(claimed.slice(start, start + LOOK_UP_AT_ONCE)))
-      ledger.set(name, decidingPartOf(record));
-  const { wanted, counts, unclaimed, notUtf8, changed } = selectFiles(
-    files,
-    parts.feeds,
-    ledger,
-    parts.settling,
-    performance.now(),
-    parts.changedFiles,
-  );
+  const { listed, selection } = await selectListed(parts);
   parts.settling.endOfScan();
   await parts.announce('selected');
 
+  const { wanted, counts, unclaimed, notUtf8, changed } = selection;
+
   const enqueued = await parts.queue.enqueue(wanted, reconcile);
   await parts.announce('enqueued');
-  return { listed: listing.length, counts, enqueued, catchUp, mended, unclaimed, notUtf8, changed };
+  return { listed, counts, enqueued, catchUp, mended, unclaimed, notUtf8, changed };
+}
+
+/** Lists and selects, a part of the directory at a time: the server lists on while we look up what it has listed. */
+async function selectListed(parts: ScanParts): Promise<{ listed: number; selection: Selection }> {
+  const selection = new FileSelection(parts.feeds, parts.settling, performance.now(), parts.changedFiles);
+  let listed = 0;
+  let files: ListedFile[] = [];
+  const select = async () => {
+    const claimed = claimedFiles(files, parts.feeds).map(({ name }) => name);
+    selection.take(files, await parts.projection.decidingParts(claimed));
+    files = [];
+  };
+  await parts.sftp.withChannel(async (channel) => {
+    for await (const page of channel.listPages(parts.remotePath)) {
+      listed += page.length;
+      for (const entry of page) {
+        if (entry.isRegularFile) files.push(entry);
+        if (files.length === LOOK_UP_AT_ONCE) await select();
+      }
+    }
+  });
+  await select();
+  return { listed, selection: selection.end() };
 }

@@ -6,7 +6,7 @@ export const SCAN_POINTS = [
   /** The lease is ours, nothing is done. */
   'begun',
   'caught-up',
-  'listed',
+  /** Listed, looked up and selected; nothing is enqueued. */
   'selected',
   /** The jobs are in the queue; nothing but the queue knows. */
   'enqueued',

@@ -5,17 +5,12 @@ export function timeInName(fileName: string): string {
 }
 
 /**
- * What to compare, as text, to have files in the order of byTimeInName. Made once for each file: to look for the time in
- * each comparison took ten seconds for a million files.
+ * Items in the order of their files: oldest first by the time in the name, then by name, so that no feed waits for all of
+ * another. Names without a time come first.
  */
-export function orderOf(fileName: string): string {
-  // a space is before every digit: names without a time come first
-  return `${timeInName(fileName)} ${fileName}`;
-}
-
-/** Oldest first by the time in the name, then by name, so that no feed waits for all of another. */
-export function byTimeInName(a: { readonly name: string }, b: { readonly name: string }): number {
-  const orderA = orderOf(a.name);
-  const orderB = orderOf(b.name);
-  return orderA < orderB ? -1 : orderA > orderB ? 1 : 0;
+export function inOrder<Item>(items: readonly Item[], nameOf: (item: Item) => string): Item[] {
+  // the time is found once for each file: to look for it in each comparison took ten seconds for a million files
+  const timed = items.map((item) => ({ time: Number(timeInName(nameOf(item))), name: nameOf(item), item }));
+  timed.sort((a, b) => a.time - b.time || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return timed.map(({ item }) => item);
 }

@@ -79,6 +79,13 @@ export interface LedgerEntry {
   readonly record: LedgerRecord;
 }
 
+/** A decided record of the ledger as it was written, which this release may not be able to read. */
+export interface LedgerText {
+  readonly offset: bigint;
+  readonly file: string;
+  readonly text: string;
+}
+
 export type ParsedLedgerRecord =
   { readonly ok: true; readonly record: LedgerRecord } | { readonly ok: false; readonly problem: string };
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { builtInFeeds, matchFeed } from './feeds.ts';
-import { byTimeInName, timeInName } from './file-order.ts';
+import { inOrder, timeInName } from './file-order.ts';
 import { ingestJobSchema } from './ingest-job.ts';
 import type { LedgerRecord } from './ledger-record.ts';
 import { claimedFiles, isTemporaryName, selectFiles, type ListedFile, type Selection } from './select-files.ts';
@@ -99,8 +99,11 @@ describe('the order of files', () => {
       const { wanted } = select(listed(...shuffled));
       expect(wanted.map(({ file }) => file)).toEqual(names);
     }
-    const same = { name: 'a' };
-    expect(byTimeInName(same, { name: 'a' })).toBe(0);
+    const twice = [
+      { name: 'a', at: 1 },
+      { name: 'a', at: 2 },
+    ];
+    expect(inOrder(twice, ({ name }) => name)).toEqual(twice);
   });
 });
 

@@ -1,6 +1,6 @@
 import { decide, sameIdentity, type ChangedFilesPolicy, type DecidingPart } from './decide.ts';
 import { isUtf8Name, matchFeed, type Feed } from './feeds.ts';
-import { orderOf } from './file-order.ts';
+import { inOrder } from './file-order.ts';
 import type { IngestJob } from './ingest-job.ts';
 import type { FileIdentity } from './ledger-record.ts';
 import type { SettlingFiles } from './settling.ts';
@@ -49,7 +49,7 @@ export function claimedFiles(files: readonly ListedFile[], feeds: readonly Feed[
   return files.filter(({ name }) => !isTemporaryName(name) && matchFeed(feeds, name) !== undefined);
 }
 
-/** What a scan enqueues of a listing: pure but for `settling`, which it shows every candidate once. */
+/** What a scan enqueues of a whole listing: see FileSelection. */
 export function selectFiles(
   files: readonly ListedFile[],
   feeds: readonly Feed[],
@@ -58,7 +58,21 @@ export function selectFiles(
   nowMs: number,
   changedFiles: ChangedFilesPolicy,
 ): Selection {
-  const counts: SelectionCounts = {
+  const selection = new FileSelection(feeds, settling, nowMs, changedFiles);
+  selection.take(files, ledger);
+  return selection.end();
+}
+
+/**
+ * What a scan enqueues of a listing that comes in pages, in any order. Pure but for `settling`, which it shows every
+ * candidate once.
+ */
+export class FileSelection {
+  private readonly feeds: readonly Feed[];
+  private readonly settling: SettlingFiles;
+  private readonly nowMs: number;
+  private readonly changedFiles: ChangedFilesPolicy;
+  private readonly counts: SelectionCounts = {
     found: 0,
     ingested: 0,
     changed: 0,
@@ -67,37 +81,52 @@ export function selectFiles(
     notUtf8: 0,
     wanted: 0,
   };
-  const unclaimed: string[] = [];
-  const notUtf8: string[] = [];
-  const changed: string[] = [];
-  const wanted: { readonly order: string; readonly job: IngestJob }[] = [];
-  for (const { name, size, mtimeMs } of files) {
-    if (isTemporaryName(name)) continue;
-    const feed = matchFeed(feeds, name);
-    if (!feed) {
-      counts.unclaimed++;
-      if (unclaimed.length < NAMES_KEPT) unclaimed.push(name);
-      if (!isUtf8Name(name)) {
-        counts.notUtf8++;
-        if (notUtf8.length < NAMES_KEPT) notUtf8.push(name);
-      }
-      continue;
-    }
-    counts.found++;
-    const entry = ledger.get(name);
-    const decision = decide(entry, { size, mtimeMs }, changedFiles);
-    if (entry?.changed && sameIdentity(entry.changed, { size, mtimeMs })) {
-      counts.changed++;
-      if (changed.length < NAMES_KEPT) changed.push(name);
-    }
-    if (decision.action === 'nothing') {
-      if (decision.because === 'ingested') counts.ingested++;
-    } else if (settling.look(name, { size, mtimeMs }, nowMs)) {
-      const job = { file: name, feed: feed.name, size, mtimeMs, generation: decision.generation };
-      wanted.push({ order: orderOf(name), job });
-    } else counts.settling++;
+  private readonly unclaimed: string[] = [];
+  private readonly notUtf8: string[] = [];
+  private readonly changed: string[] = [];
+  private readonly wanted: IngestJob[] = [];
+
+  constructor(feeds: readonly Feed[], settling: SettlingFiles, nowMs: number, changedFiles: ChangedFilesPolicy) {
+    this.feeds = feeds;
+    this.settling = settling;
+    this.nowMs = nowMs;
+    this.changedFiles = changedFiles;
   }
-  wanted.sort((a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0));
-  counts.wanted = wanted.length;
-  return { wanted: wanted.map(({ job }) => job), counts, unclaimed, notUtf8, changed };
+
+  /** Some of the files, with what the ledger says of those that a feed claims. */
+  take(files: readonly ListedFile[], ledger: ReadonlyMap<string, DecidingPart>): void {
+    const { counts } = this;
+    for (const { name, size, mtimeMs } of files) {
+      if (isTemporaryName(name)) continue;
+      const feed = matchFeed(this.feeds, name);
+      if (!feed) {
+        counts.unclaimed++;
+        if (this.unclaimed.length < NAMES_KEPT) this.unclaimed.push(name);
+        if (!isUtf8Name(name)) {
+          counts.notUtf8++;
+          if (this.notUtf8.length < NAMES_KEPT) this.notUtf8.push(name);
+        }
+        continue;
+      }
+      counts.found++;
+      const entry = ledger.get(name);
+      const decision = decide(entry, { size, mtimeMs }, this.changedFiles);
+      if (entry?.changed && sameIdentity(entry.changed, { size, mtimeMs })) {
+        counts.changed++;
+        if (this.changed.length < NAMES_KEPT) this.changed.push(name);
+      }
+      if (decision.action === 'nothing') {
+        if (decision.because === 'ingested') counts.ingested++;
+      } else if (this.settling.look(name, { size, mtimeMs }, this.nowMs))
+        this.wanted.push({ file: name, feed: feed.name, size, mtimeMs, generation: decision.generation });
+      else counts.settling++;
+    }
+  }
+
+  /** The result, when everything was taken: what is wanted in order. */
+  end(): Selection {
+    const { counts, unclaimed, notUtf8, changed } = this;
+    const wanted = inOrder(this.wanted, ({ file }) => file);
+    return { wanted, counts: { ...counts, wanted: wanted.length }, unclaimed, notUtf8, changed };
+  }
 }

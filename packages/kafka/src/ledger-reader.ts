@@ -1,5 +1,5 @@
 import { CdrError } from '@cdr/core/errors';
-import { parseLedgerRecord, type LedgerEntry } from '@cdr/core/ledger-record';
+import { parseLedgerRecord, type LedgerEntry, type LedgerText } from '@cdr/core/ledger-record';
 import { AbortedFilter } from './aborted-filter.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
 import { BrokerError, OFFSET_OUT_OF_RANGE } from './kafka-errors.ts';
@@ -33,6 +33,13 @@ export interface LedgerStretch {
   /** Offset behind the stretch, never beyond the last stable offset. */
   readonly position: bigint;
   /** How far the log is decided at the time of reading: for progress. */
+  readonly lastStableOffset: bigint;
+}
+
+/** The same stretch, with each of its records. */
+export interface TextStretch {
+  readonly texts: readonly LedgerText[];
+  readonly position: bigint;
   readonly lastStableOffset: bigint;
 }
 
@@ -114,6 +121,11 @@ export class LedgerReader {
 
   /** Decided records of all files from an offset on, in stretches, up to the last stable offset. */
   async *readCommitted(from: bigint): AsyncGenerator<LedgerStretch> {
+    for await (const { texts, ...rest } of this.readTexts(from)) yield { ...newestOf(texts), ...rest };
+  }
+
+  /** The same records, each of them, for whoever has no need to understand them. */
+  async *readTexts(from: bigint): AsyncGenerator<TextStretch> {
     let at = from;
     for (;;) {
       const part = await this.fetch(at, 'read_committed');
@@ -122,12 +134,7 @@ export class LedgerReader {
       if (stretch.position <= at) {
         // nothing visible is left below the last stable offset
         if (part.lastStableOffset > at)
-          yield {
-            entries: [],
-            unreadable: [],
-            position: part.lastStableOffset,
-            lastStableOffset: part.lastStableOffset,
-          };
+          yield { texts: [], position: part.lastStableOffset, lastStableOffset: part.lastStableOffset };
         return;
       }
       yield stretch;
@@ -245,23 +252,30 @@ class TailSearch {
   }
 }
 
-function readStretch(part: FetchedPartition, from: bigint): LedgerStretch {
+function readStretch(part: FetchedPartition, from: bigint): TextStretch {
   const aborted = new AbortedFilter(part.aborted);
-  const newest = new Map<string, LedgerEntry>();
-  const unreadable: UnreadableRecord[] = [];
+  const texts: LedgerText[] = [];
   let position = from;
   for (const batch of readBatches(part.records)) {
     if (batch.lastOffset < from) continue;
     if (batch.baseOffset >= part.lastStableOffset) break;
     position = batch.lastOffset + 1n;
     if (aborted.drops(batch)) continue;
-    for (const { offset, key, value } of readRecords(batch)) {
-      if (offset < from || !key) continue;
-      const file = key.toString('utf8');
-      const parsed = parseLedgerRecord(value?.toString('utf8') ?? '');
-      if (parsed.ok) newest.set(file, { offset, record: parsed.record });
-      else unreadable.push({ file, offset, problem: parsed.problem });
-    }
+    for (const { offset, key, value } of readRecords(batch))
+      if (offset >= from && key)
+        texts.push({ offset, file: key.toString('utf8'), text: value?.toString('utf8') ?? '' });
   }
-  return { entries: [...newest.values()], unreadable, position, lastStableOffset: part.lastStableOffset };
+  return { texts, position, lastStableOffset: part.lastStableOffset };
+}
+
+/** The newest readable record of each file, and all that cannot be read. */
+function newestOf(texts: readonly LedgerText[]): Pick<LedgerStretch, 'entries' | 'unreadable'> {
+  const newest = new Map<string, LedgerEntry>();
+  const unreadable: UnreadableRecord[] = [];
+  for (const { offset, file, text } of texts) {
+    const parsed = parseLedgerRecord(text);
+    if (parsed.ok) newest.set(file, { offset, record: parsed.record });
+    else unreadable.push({ file, offset, problem: parsed.problem });
+  }
+  return { entries: [...newest.values()], unreadable };
 }

@@ -1,12 +1,11 @@
-import type { LedgerReader } from '@cdr/kafka/ledger-reader';
-import {
-  sameLedger,
-  type LedgerIdentity,
-  type LedgerProjection,
-  type ProjectedRecord,
-} from '@cdr/queue/ledger-projection';
+import type { LedgerReader, TextStretch } from '@cdr/kafka/ledger-reader';
+import { sameLedger, type LedgerIdentity, type LedgerProjection } from '@cdr/queue/ledger-projection';
 
 const EVERY_MS = 3_600_000;
+
+/** What it needs of the projection, and of the ledger. */
+export type Compared = Pick<LedgerProjection, 'position' | 'mend' | 'forgetOthers'>;
+export type Read = Pick<LedgerReader, 'start' | 'readTexts'>;
 
 /**
  * Compares the whole projection with the ledger and lets the ledger win: once after a start and then every hour. Below its
@@ -14,12 +13,12 @@ const EVERY_MS = 3_600_000;
  * would make a file be forgotten or ingested twice.
  */
 export class ProjectionCheck {
-  private readonly projection: LedgerProjection;
-  private readonly reader: LedgerReader;
+  private readonly projection: Compared;
+  private readonly reader: Read;
   private readonly everyMs: number;
   private checkedAt: number | undefined;
 
-  constructor(projection: LedgerProjection, reader: LedgerReader, everyMs = EVERY_MS) {
+  constructor(projection: Compared, reader: Read, everyMs = EVERY_MS) {
     this.projection = projection;
     this.reader = reader;
     this.everyMs = everyMs;
@@ -34,16 +33,36 @@ export class ProjectionCheck {
     if (this.checkedAt !== undefined && now - this.checkedAt < this.everyMs) return [];
     const position = await this.projection.position();
     if (!position || !sameLedger(position, ledger)) return [];
-    const newest = new Map<string, ProjectedRecord>();
-    for await (const stretch of this.reader.readCommitted(await this.reader.start())) {
-      for (const entry of [...stretch.entries, ...stretch.unreadable]) {
-        const file = 'record' in entry ? entry.record.file : entry.file;
-        if (entry.offset > (newest.get(file)?.offset ?? -1n)) newest.set(file, entry);
-      }
-      if (stretch.position >= position.offset) break;
+    const start = await this.reader.start();
+    const newest = new Map<string, number>();
+    let readTo = start;
+    for await (const { texts, position: end } of this.read(start, position.offset)) {
+      for (const { file, offset } of texts) newest.set(file, Number(offset));
+      readTo = end;
     }
-    const mended = await this.projection.mend(newest, position.offset);
+    // told by a broker that does not have all of it: whoever went by that would forget the rest
+    if (readTo < position.offset) return [];
+    // once more, rather than to keep in memory what all the records say
+    const mended: string[] = [];
+    let present = 0;
+    for await (const { texts } of this.read(start, position.offset)) {
+      const done = await this.projection.mend(
+        texts.filter(({ file, offset }) => newest.get(file) === Number(offset)),
+        position.offset,
+      );
+      mended.push(...done.mended);
+      present += done.present;
+    }
+    mended.push(...(await this.projection.forgetOthers(newest, present, position.offset)));
     this.checkedAt = now;
     return mended;
+  }
+
+  /** The ledger from an offset on, to the stretch that has the other one. */
+  private async *read(from: bigint, to: bigint): AsyncGenerator<TextStretch> {
+    for await (const stretch of this.reader.readTexts(from)) {
+      yield stretch;
+      if (stretch.position >= to) return;
+    }
   }
 }

@@ -1,7 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
-import { ledgerRecordSchema, type LedgerEntry, type LedgerRecord } from '@cdr/core/ledger-record';
+import { decidingPartOf, type DecidingPart } from '@cdr/core/decide';
+import {
+  ledgerRecordSchema,
+  parseLedgerRecord,
+  type LedgerEntry,
+  type LedgerRecord,
+  type LedgerText,
+} from '@cdr/core/ledger-record';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import { DECIDING_PARTS_SCRIPT, parseDecidingPart } from './deciding-parts.ts';
 import { KnownContents } from './known-contents.ts';
 import { redisCall } from './redis-connection.ts';
 import type { RedisSettings } from './redis-settings.ts';
@@ -40,10 +48,18 @@ export interface ProjectedFile {
   readonly position: ProjectionPosition | undefined;
 }
 
+/** What a comparison with the ledger has put right, and how many of its files are there now. */
+export interface Mended {
+  readonly mended: readonly string[];
+  readonly present: number;
+}
+
 /** No file key is empty: the field of the same hash in which the position is kept, so that one HMGET reads both. */
 const POSITION_FIELD = '';
 /** Entries of one script call; larger ones would block Redis. */
 export const ADVANCE_MAX_ENTRIES = 500;
+/** Files of one look-up, for the same reason. */
+export const LOOK_UP_AT_ONCE = 1_000;
 const SCAN_COUNT = 500;
 
 /** Stands for a record that is not ours to understand. */
@@ -131,13 +147,27 @@ export class LedgerProjection {
   /** Records of many files; those that the projection does not know are missing from the map. */
   async records(files: readonly string[]): Promise<Map<string, LedgerRecord>> {
     const found = new Map<string, LedgerRecord>();
-    for (let start = 0; start < files.length; start += 1000) {
-      const chunk = files.slice(start, start + 1000);
+    for (let start = 0; start < files.length; start += LOOK_UP_AT_ONCE) {
+      const chunk = files.slice(start, start + LOOK_UP_AT_ONCE);
       const values = await redisCall('reading the projection', () => this.redis.hmget(this.key, ...chunk));
       for (const [i, value] of values.entries()) {
         const entry = parseEntry(value);
         if (entry) found.set(chunk[i] as string, entry.record);
       }
+    }
+    return found;
+  }
+
+  /** What a scan decides from, of at most LOOK_UP_AT_ONCE files; those that are not known are missing from the map. */
+  async decidingParts(files: readonly string[]): Promise<Map<string, DecidingPart>> {
+    const found = new Map<string, DecidingPart>();
+    if (files.length === 0) return found;
+    const answers = (await redisCall('reading the projection', () =>
+      this.redis.eval(DECIDING_PARTS_SCRIPT, 1, this.key, ...files),
+    )) as (string | 0)[];
+    for (const [i, answer] of answers.entries()) {
+      const part = answer === 0 ? undefined : (parseDecidingPart(answer) ?? wholeDecidingPart(answer));
+      if (part) found.set(files[i] as string, part);
     }
     return found;
   }
@@ -173,29 +203,39 @@ export class LedgerProjection {
   }
 
   /**
-   * Puts right what differs from the ledger: `newest` are all its files with their newest decided record, from the log's
-   * start to the offset `below` at least. What is remembered or true from there on is left to the next catch-up. Returns
-   * the files that were wrong.
+   * Puts right what differs from the ledger: `newest` are some files' newest decided records. What is remembered or true
+   * from the offset `below` on is left to the next catch-up.
    */
-  async mend(newest: ReadonlyMap<string, ProjectedRecord>, below: bigint): Promise<string[]> {
+  async mend(newest: readonly LedgerText[], below: bigint): Promise<Mended> {
     const mended: string[] = [];
-    const settle = async (file: string, value: string | null, right: ProjectedRecord | undefined): Promise<void> => {
-      if (value !== null && offsetOf(value) >= below) return;
-      if (right && right.offset >= below) return;
-      if (right && value !== null && isThat(value, right)) return;
-      const text = right ? `${right.offset} ${textOf(right)}` : '';
-      if (await this.script(MEND_SCRIPT, [file, value ?? '', text])) mended.push(file);
-    };
-    const files = [...newest.keys()];
-    for (let start = 0; start < files.length; start += 1000) {
-      const chunk = files.slice(start, start + 1000);
-      const values = await redisCall('reading the projection', () => this.redis.hmget(this.key, ...chunk));
-      for (const [i, file] of chunk.entries()) await settle(file, values[i] ?? null, newest.get(file));
-      // a release before this one remembered none
-      await this.contents.remember(recordsOf(chunk.flatMap((file) => newest.get(file) ?? [])));
+    let present = 0;
+    for (let start = 0; start < newest.length; start += LOOK_UP_AT_ONCE) {
+      const chunk = newest.slice(start, start + LOOK_UP_AT_ONCE);
+      const files = chunk.map(({ file }) => file);
+      const values = await redisCall('reading the projection', () => this.redis.hmget(this.key, ...files));
+      for (const [i, right] of chunk.entries()) {
+        const value = values[i] ?? null;
+        if (value !== null) present++;
+        if (right.offset >= below || value === `${right.offset} ${right.text}`) continue;
+        if (value !== null && (offsetOf(value) >= below || isThat(value, projectedOf(right)))) continue;
+        if (!(await this.putRight(right.file, value, valueOf(projectedOf(right))))) continue;
+        mended.push(right.file);
+        if (value === null) present++;
+      }
     }
-    for await (const [file, value] of this.fields()) if (!newest.has(file)) await settle(file, value, undefined);
-    return mended;
+    return { mended, present };
+  }
+
+  /**
+   * Forgets what the ledger does not know below the same offset: everything but `known`. Looks only when there are more
+   * files than those that were `present`. Returns the files that are forgotten.
+   */
+  async forgetOthers(known: Pick<ReadonlySet<string>, 'has'>, present: number, below: bigint): Promise<string[]> {
+    const forgotten: string[] = [];
+    if ((await this.size()) <= present) return forgotten;
+    for await (const [file, value] of this.fields())
+      if (!known.has(file) && offsetOf(value) < below && (await this.putRight(file, value, ''))) forgotten.push(file);
+    return forgotten;
   }
 
   /** Everything it knows, in any order, a file at most once. Files that come or go meanwhile may be missing. */
@@ -230,6 +270,11 @@ export class LedgerProjection {
     } while (cursor !== '0');
   }
 
+  /** False when the value is not the one any more that was found wrong. */
+  private putRight(file: string, found: string | null, right: string): Promise<boolean> {
+    return this.script(MEND_SCRIPT, [file, found ?? '', right]);
+  }
+
   private async script(script: string, args: string[]): Promise<boolean> {
     const answer = await redisCall('writing the projection', () => this.redis.eval(script, 1, this.key, ...args));
     return answer === 1;
@@ -257,6 +302,15 @@ function textOf(known: ProjectedRecord): string {
   return 'record' in known ? JSON.stringify(known.record) : UNREADABLE;
 }
 
+function projectedOf({ offset, file, text }: LedgerText): ProjectedRecord {
+  const parsed = parseLedgerRecord(text);
+  return parsed.ok ? { offset, record: parsed.record } : { offset, file, problem: parsed.problem };
+}
+
+function valueOf(known: ProjectedRecord): string {
+  return `${known.offset} ${textOf(known)}`;
+}
+
 /** -1 for what was not written by us. */
 function offsetOf(value: string): bigint {
   return BigInt(/^\d+(?= )/.exec(value)?.[0] ?? -1);
@@ -264,7 +318,7 @@ function offsetOf(value: string): bigint {
 
 /** Whether a value says what the ledger says; a worker's record has its fields in another order than one that was read. */
 function isThat(value: string, right: ProjectedRecord): boolean {
-  if (!('record' in right)) return value === `${right.offset} ${textOf(right)}`;
+  if (!('record' in right)) return value === valueOf(right);
   return isDeepStrictEqual(parseEntry(value), { offset: right.offset, record: right.record });
 }
 
@@ -286,6 +340,11 @@ function parseEntry(value: string | null | undefined): LedgerEntry | undefined {
   if (!match) return undefined;
   const parsed = ledgerRecordSchema.safeParse(parseJson(match[2] as string));
   return parsed.success ? { offset: BigInt(match[1] as string), record: parsed.data } : undefined;
+}
+
+function wholeDecidingPart(value: string): DecidingPart | undefined {
+  const entry = parseEntry(value);
+  return entry ? decidingPartOf(entry.record) : undefined;
 }
 
 function parseJson(text: string): unknown {

@@ -1,7 +1,7 @@
 import { CdrError } from '@cdr/core/errors';
 import type { SFTPWrapper } from 'ssh2';
 import { ChunkPool } from './chunk-pool.ts';
-import { identityOf, isRegularFile, toRemoteEntry, type RemoteEntry } from './remote-entry.ts';
+import { identityOf, isRegularFile, toRemoteEntry, type GivenAttributes, type RemoteEntry } from './remote-entry.ts';
 import { SFTP_STATUS, sftpStatusOf, toSftpError } from './sftp-errors.ts';
 import { writeRemoteFile } from './write-file.ts';
 
@@ -24,6 +24,15 @@ export interface ChannelOptions {
   readonly onSilent: (error: CdrError) => void;
   readonly onLost: (error: CdrError) => void;
 }
+
+interface ListedEntry {
+  readonly filename: string;
+  readonly longname: string;
+  readonly attrs: GivenAttributes;
+}
+
+/** What a READDIR brought. */
+type DirectoryPage = readonly ListedEntry[] | 'end' | CdrError;
 
 interface Waiting {
   readonly reject: (error: Error) => void;
@@ -115,12 +124,17 @@ export class SftpChannel {
     });
   }
 
-  /**
-   * Everything in a directory, in any order, without `.` and `..`, each name once. Symbolic links are listed as such.
-   * Throws CdrError `sftp-directory` when there is no such directory. Names are taken for UTF-8; one that is not cannot be
-   * opened under the name listed here.
-   */
+  /** Everything in a directory at once: see listPages. */
   async list(directory: string): Promise<RemoteEntry[]> {
+    return (await Array.fromAsync(this.listPages(directory))).flat();
+  }
+
+  /**
+   * Everything in a directory, about a hundred entries at a time, in any order, without `.` and `..`, each name once.
+   * Symbolic links are listed as such. Throws CdrError `sftp-directory` when there is no such directory. Names are taken
+   * for UTF-8; one that is not cannot be opened under the name listed here.
+   */
+  async *listPages(directory: string): AsyncGenerator<RemoteEntry[]> {
     const what = `listing ${directory}`;
     let handle: Buffer;
     try {
@@ -134,7 +148,7 @@ export class SftpChannel {
       throw error;
     }
     try {
-      return await this.#readDirectory(what, handle);
+      yield* this.#readDirectory(what, handle);
     } finally {
       this.closeHandle(handle);
     }
@@ -221,44 +235,34 @@ export class SftpChannel {
     );
   }
 
-  #readDirectory(what: string, handle: Buffer): Promise<RemoteEntry[]> {
-    return new Promise((resolve, reject) => {
-      const entries = new Map<string, RemoteEntry>();
-      let inFlight = 0;
-      let ended = false;
-      const fail = (error: unknown) => {
-        ended = true;
-        reject(toSftpError(what, error));
-      };
-      const settle = () => {
-        inFlight--;
-        if (!ended) ask();
-        else if (inFlight === 0) resolve([...entries.values()]);
-      };
-      const ask = () => {
-        while (!ended && inFlight < READDIRS_IN_FLIGHT) {
-          inFlight++;
-          this.send<{ filename: string; longname: string; attrs: Parameters<typeof toRemoteEntry>[1] }[]>(
-            // given a handle, ssh2 sends one READDIR and drops `.` and `..` from its answer
-            (sftp, answer) => sftp.readdir(handle, answer),
-            (list) => {
-              try {
-                for (const { filename, longname, attrs } of list)
-                  entries.set(filename, toRemoteEntry(filename, attrs, longname));
-              } catch (error) {
-                fail(error);
-              }
-              settle();
-            },
-            (error) => {
-              if (sftpStatusOf(error) === SFTP_STATUS.eof) ended = true;
-              else fail(error);
-              settle();
-            },
-          );
-        }
-      };
-      ask();
+  /** Keeps a number of READDIRs in flight while whoever takes the pages keeps up. */
+  async *#readDirectory(what: string, handle: Buffer): AsyncGenerator<RemoteEntry[]> {
+    const names = new Set<string>();
+    const asked: Promise<DirectoryPage>[] = [];
+    const askMore = () => {
+      while (asked.length < READDIRS_IN_FLIGHT) asked.push(this.#readDirectoryPage(what, handle));
+    };
+    askMore();
+    let ended = false;
+    for (let next = asked.shift(); next; next = asked.shift()) {
+      const page = await next;
+      if (page instanceof Error) throw page;
+      if (page === 'end') ended = true;
+      // what was asked for behind the end is still waited for: nothing says that a server answers in order
+      if (!ended) askMore();
+      if (page !== 'end') yield newEntries(page, names);
+    }
+  }
+
+  /** Never rejects: nobody may be waiting for it by the time it fails. */
+  #readDirectoryPage(what: string, handle: Buffer): Promise<DirectoryPage> {
+    return new Promise((resolve) => {
+      this.send<ListedEntry[]>(
+        // given a handle, ssh2 sends one READDIR and drops `.` and `..` from its answer
+        (sftp, answer) => sftp.readdir(handle, answer),
+        resolve,
+        (error) => resolve(sftpStatusOf(error) === SFTP_STATUS.eof ? 'end' : toSftpError(what, error)),
+      );
     });
   }
 
@@ -271,4 +275,15 @@ export class SftpChannel {
       );
     });
   }
+}
+
+/** Those entries of a page that are not among the names, which are added to them. */
+function newEntries(page: readonly ListedEntry[], names: Set<string>): RemoteEntry[] {
+  const entries: RemoteEntry[] = [];
+  for (const { filename, longname, attrs } of page) {
+    if (names.has(filename)) continue;
+    names.add(filename);
+    entries.push(toRemoteEntry(filename, attrs, longname));
+  }
+  return entries;
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { matchFeed, type Feed } from '@cdr/core/feeds';
-import { byTimeInName, timeInName } from '@cdr/core/file-order';
+import { inOrder, timeInName } from '@cdr/core/file-order';
 import { LEDGER_VERSION, type FileIdentity, type LedgerRecord } from '@cdr/core/ledger-record';
 import { claimedFiles, type ListedFile } from '@cdr/core/select-files';
 import { catchUpProjection } from '@cdr/ledger/catch-up-projection';
@@ -144,13 +144,13 @@ function fromList(names: readonly string[], listing: readonly ListedFile[], feed
 }
 
 function olderThan(before: number, listing: readonly ListedFile[], feeds: readonly Feed[]): Candidate[] {
-  return claimedFiles(listing, feeds)
-    .filter(({ name, mtimeMs }) => (timeOfName(timeInName(name)) ?? mtimeMs) < before)
-    .sort(byTimeInName)
-    .flatMap(({ name, size, mtimeMs }) => {
-      const feed = matchFeed(feeds, name);
-      return feed ? [{ name, feed, size, mtimeMs }] : [];
-    });
+  const older = claimedFiles(listing, feeds).filter(
+    ({ name, mtimeMs }) => (timeOfName(timeInName(name)) ?? mtimeMs) < before,
+  );
+  return inOrder(older, ({ name }) => name).flatMap(({ name, size, mtimeMs }) => {
+    const feed = matchFeed(feeds, name);
+    return feed ? [{ name, feed, size, mtimeMs }] : [];
+  });
 }
 
 function adoptedRecord(

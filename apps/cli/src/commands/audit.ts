@@ -1,5 +1,5 @@
 import { CdrError } from '@cdr/core/errors';
-import { byTimeInName } from '@cdr/core/file-order';
+import { inOrder } from '@cdr/core/file-order';
 import type { LedgerEntry, LedgerRecord } from '@cdr/core/ledger-record';
 import type { LedgerReader } from '@cdr/kafka/ledger-reader';
 import type { Command } from 'commander';
@@ -92,10 +92,7 @@ async function readLedger(
   const standing = [...unreadable].filter(([file, offset]) => offset > (newest.get(file)?.offset ?? -1n));
   for (const [file] of standing) out.note(`the newest ledger record of ${file} cannot be read by this release`);
   const records = [...newest.values()].map(({ record }) => record).filter(wanted);
-  return {
-    records: records.sort((a, b) => byTimeInName({ name: a.file }, { name: b.file })),
-    unreadable: standing.length,
-  };
+  return { records: inOrder(records, ({ file }) => file), unreadable: standing.length };
 }
 
 async function countOnServer(

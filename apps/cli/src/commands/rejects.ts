@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { CdrError } from '@cdr/core/errors';
-import { byTimeInName } from '@cdr/core/file-order';
+import { inOrder } from '@cdr/core/file-order';
 import { readCommittedRecords } from '@cdr/kafka/committed-records';
 import { askLedger } from '@cdr/ledger/ask-ledger';
 import type { Command } from 'commander';
@@ -36,10 +36,10 @@ async function listFiles(context: CommandContext, options: RejectsOptions): Prom
   const { connections, out } = context;
   if (options.export !== undefined) throw new UsageError('--export needs a FILE. Those with rejects: cdr rejects');
   context.config();
-  const files: { file: string; rows: number; rejects: number }[] = [];
+  const known: { file: string; rows: number; rejects: number }[] = [];
   for await (const { record } of (await connections.projection()).entries())
-    if (record.rejects > 0) files.push({ file: record.file, rows: record.rows, rejects: record.rejects });
-  files.sort((a, b) => byTimeInName({ name: a.file }, { name: b.file }));
+    if (record.rejects > 0) known.push({ file: record.file, rows: record.rows, rejects: record.rejects });
+  const files = inOrder(known, ({ file }) => file);
   out.answer({ files }, () => {
     if (files.length > 0)
       out.table(

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { byTimeInName } from '@cdr/core/file-order';
+import { inOrder } from '@cdr/core/file-order';
 import type { LedgerRecord } from '@cdr/core/ledger-record';
 import { claimedFiles, type ListedFile } from '@cdr/core/select-files';
 import { SettlingFiles } from '@cdr/core/settling';
@@ -55,10 +55,9 @@ async function scan(context: CommandContext, options: ScanOptions): Promise<Exit
 
   const now = performance.now();
   const settled = (file: ListedFile): boolean => !options.wait || settling.look(file.name, file, now);
-  const decisions = listing
+  const decisions = inOrder(listing, ({ name }) => name)
     .map((file) => explainFile(file, { feeds, ledger, changedFiles, settled }))
-    .map((decision) => withJob(decision, inQueue.get(decision.file)))
-    .sort((a, b) => byTimeInName({ name: a.file }, { name: b.file }));
+    .map((decision) => withJob(decision, inQueue.get(decision.file)));
   const counts = { take: 0, settling: 0, leave: 0, ignore: 0 };
   for (const { decision } of decisions) counts[decision]++;
   out.answer({ counts, files: decisions }, () => {
