@@ -50,4 +50,4 @@ USER node
 EXPOSE 9464 3000
 # Another app: apps/scanner/dist/main.js, apps/dashboard/dist/main.js, apps/cli/dist/main.js.
 # Run it under an init (`docker run --init`): a process with the id 1 cannot end itself by SIGKILL when its time to stop is up.
-CMD ["node", "--disable-warning=TimeoutNegativeWarning", "--max-semi-space-size=4", "apps/worker/dist/main.js"]
+CMD ["node", "--disable-warning=TimeoutNegativeWarning", "--max-semi-space-size=4", "--heap-growing-percent=50", "apps/worker/dist/main.js"]

@@ -5,7 +5,12 @@ import { OwnProcess } from '../dev/services/own-process.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 /** As the scripts of package.json start scanner and worker. */
-const FLAGS = ['--disable-warning=TimeoutNegativeWarning', '--max-semi-space-size=4', '--conditions=@cdr/source'];
+const FLAGS = [
+  '--disable-warning=TimeoutNegativeWarning',
+  '--max-semi-space-size=4',
+  '--heap-growing-percent=50',
+  '--conditions=@cdr/source',
+];
 const LOOK_EVERY_MS = 10;
 /** USER_HZ: what /proc counts in, the same on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;

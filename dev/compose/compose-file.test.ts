@@ -215,7 +215,7 @@ describe('Dockerfile', () => {
   test('runs as nobody special, in exec form', () => {
     expect(dockerfile).toMatch(/^USER node$/m);
     expect(dockerfile).toMatch(
-      /^CMD \["node", "--disable-warning=TimeoutNegativeWarning", "--max-semi-space-size=4", "apps\/worker\/dist\/main\.js"\]$/m,
+      /^CMD \["node", "--disable-warning=TimeoutNegativeWarning", "--max-semi-space-size=4", "--heap-growing-percent=50", "apps\/worker\/dist\/main\.js"\]$/m,
     );
   });
 });

@@ -41,7 +41,7 @@ export class DemoApp {
     const dir = path.join(instanceDir, name);
     const main = path.join(ROOT, 'apps', app, 'src/main.ts');
     // as the scripts of package.json start it
-    const young = app === 'dashboard' ? [] : ['--max-semi-space-size=4'];
+    const young = app === 'dashboard' ? [] : ['--max-semi-space-size=4', '--heap-growing-percent=50'];
     const flags = ['--disable-warning=TimeoutNegativeWarning', ...young, '--conditions=@cdr/source'];
     this.name = name;
     this.logFile = path.join(instanceDir, 'logs', `${name}.log`);
