@@ -22,6 +22,7 @@ export interface FileSet {
 
 export const FILE_SETS = {
   S: { name: 'S', files: 200, rowsPerFile: 1_000 },
+  SS: { name: 'SS', files: 2_000, rowsPerFile: 1_000 },
   M: { name: 'M', files: 20, rowsPerFile: 50_000 },
   L: { name: 'L', files: 1, rowsPerFile: 1_000_000 },
   XL: { name: 'XL', files: 1, rowsPerFile: 10_000_000 },

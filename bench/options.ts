@@ -30,7 +30,7 @@ export const HELP = `Measures the ingester on real parts (OpenSSH, Redis, Kafka)
 
   npx pnpm bench [OPTION...]
 
-  --sets S,M,L        sets of files: ${SET_NAMES.map((name) => `${name} ${FILE_SETS[name].files} x ${FILE_SETS[name].rowsPerFile.toLocaleString('en-US')}`).join(', ')} rows (S,M,L)
+  --sets S,M,L        sets of files: ${SET_NAMES.map((name) => `${name} ${FILE_SETS[name].files} x ${FILE_SETS[name].rowsPerFile.toLocaleString('en-US')}`).join(', ')} rows (S,SS,M,L)
   --extras LIST       scan (100,000 files), rtt (L at 10 and 50 ms round trip), lz4 (S and L compressed),
                       limits (broker, SFTP read and CSV step alone); "none" for none (all)
   --rounds N          of each set, ingester and reference pipeline in turn (3)
@@ -66,7 +66,7 @@ function parse(args: readonly string[]) {
       args: args.filter((arg) => arg !== '--'),
       allowNegative: true,
       options: {
-        sets: { type: 'string', default: 'S,M,L' },
+        sets: { type: 'string', default: 'S,SS,M,L' },
         extras: { type: 'string', default: EXTRAS.join(',') },
         rounds: { type: 'string', default: '3' },
         reference: { type: 'boolean', default: true },

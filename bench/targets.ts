@@ -17,7 +17,7 @@ export function checkTargets({ sets, farAway, scan, limits }: BenchResult): Targ
     if (value !== undefined && Number.isFinite(value)) checks.push({ what, target, measured: shown, met });
   };
   const of = (name: string) => sets.find((set) => set.name === name);
-  const [L, S] = [of('L'), of('S')];
+  const [L, S, SS] = [of('L'), of('S'), of('SS')];
   const broker = Math.max(
     ...limits.filter(({ name }) => /^broker alone.*partition/.test(name)).map((l) => l.recordsPerSecond),
   );
@@ -43,6 +43,12 @@ export function checkTargets({ sets, farAway, scan, limits }: BenchResult): Targ
     check('S, CPU of the worker', '<= 5 ms per file', cpu, `${cpu.toFixed(2)} ms`, cpu <= 5);
     const times = ratio(S);
     check('S, CPU against the reference', '>= 4 x less', times, `${times.toFixed(1)} x`, times >= 4);
+  }
+  if (SS) {
+    const rate = SS.ingester.filesPerSecond.median;
+    const cpu = SS.ingester.cpuMsPerFile.median;
+    check('SS, one worker process', '>= 150 files/s', rate, `${rate.toFixed(0)} files/s`, rate >= 150);
+    check('SS, CPU of the worker', '<= 5 ms per file', cpu, `${cpu.toFixed(2)} ms`, cpu <= 5);
   }
   for (const set of sets) {
     const rss = set.ingester.peakRssMb.max;

@@ -36,6 +36,8 @@ export class FileTransactions {
   private heard: Heard;
   private ranges: OffsetRange[];
   private committed: LedgerRecord | undefined;
+  /** Another file that was ingested with the same content before, as of the last commit. */
+  sameContentAs: string | undefined;
   private last: Pick<Checkpoint, 'rows' | 'rejects' | 'unknownValues'> = {
     rows: 0,
     rejects: 0,
@@ -161,12 +163,17 @@ export class FileTransactions {
   private async commitRecord(record: LedgerRecord): Promise<{ retried: boolean }> {
     const { announce, metrics } = this.parts;
     await announce('before-ledger', record.file);
-    const { offset, retried, openMs } = await commitEntry(record, this.heard, this.writer, this.parts, (point) =>
-      announce(point, record.file),
+    const { offset, retried, openMs, sameContentAs } = await commitEntry(
+      record,
+      this.heard,
+      this.writer,
+      this.parts,
+      (point) => announce(point, record.file),
     );
     metrics.transactionSeconds.observe(openMs / 1000);
     this.heard = { readTo: offset + 1n, undecided: new Map() };
     this.committed = record;
+    this.sameContentAs = sameContentAs;
     return { retried };
   }
 

@@ -148,9 +148,8 @@ async function readAndCommit(
   const record = transactions.lastRecord;
   if (outcome === 'ingested' || outcome === 'touched') await finish(parts, record);
   if (outcome !== 'ingested') return { kind: outcome, record };
-  // for the report alone: it may fail
-  const sameContentAs = await parts.projection.sameContentAs(record).catch(() => undefined);
-  return { kind: 'ingested', record, feed, newRows: transactions.newRows, sameContentAs };
+  const { newRows, sameContentAs } = transactions;
+  return { kind: 'ingested', record, feed, newRows, sameContentAs };
 }
 
 /**

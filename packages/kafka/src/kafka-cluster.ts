@@ -1,8 +1,6 @@
-import net from 'node:net';
-import tls from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CdrError } from '@cdr/core/errors';
-import { gatherWrites } from '@cdr/core/gather-writes';
+import { connectToBroker } from './broker-socket.ts';
 import {
   BrokerError,
   CONCURRENT_TRANSACTIONS,
@@ -61,13 +59,7 @@ export class KafkaCluster {
       metadataMaxAgeMs: 300_000,
       // kafkajs logs each failed attempt; what matters of it comes back as an error
       onLog: () => undefined,
-      socketFactory: ({ host, port, ssl, onConnect }) => {
-        const options = { host, port, ...(net.isIP(host) ? {} : { servername: host }) };
-        const socket = ssl ? tls.connect({ ...options, ...ssl }, onConnect) : net.connect({ host, port }, onConnect);
-        socket.setKeepAlive(true, 30_000);
-        socket.setNoDelay(true);
-        return gatherWrites(socket);
-      },
+      socketFactory: ({ host, port, ssl, onConnect }) => connectToBroker({ host, port, ssl }, onConnect),
     });
   }
 

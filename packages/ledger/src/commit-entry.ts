@@ -11,6 +11,8 @@ export type Heard = Pick<LedgerAnswer, 'readTo' | 'undecided'>;
 export type CommitPoint = 'after-ledger' | 'before-commit' | 'committed' | 'projected';
 
 export interface CommittedEntry {
+  /** See LedgerProjection.put. */
+  readonly sameContentAs: string | undefined;
   readonly offset: bigint;
   /** See TransactionalWriter.commit. */
   readonly retried: boolean;
@@ -41,7 +43,7 @@ export async function commitEntry(
   const openMs = performance.now() - openedAt;
   await announce('committed');
   // Redis being away takes nothing back: the next scan reads the topic
-  await parts.projection.put({ offset, record }).catch(() => undefined);
+  const sameContentAs = await parts.projection.put({ offset, record }).catch(() => undefined);
   await announce('projected');
-  return { offset, retried, openMs };
+  return { offset, retried, openMs, sameContentAs };
 }

@@ -59,7 +59,7 @@ class FollowedTopic {
     return { entry: this.#entries.get(file), unreadableAt: undefined, position: { ...this.#ledger(), offset } };
   }
 
-  async put(): Promise<void> {
+  async put(): Promise<undefined> {
     // the next look finds it in the topic
   }
 

@@ -12,7 +12,7 @@ const HASH_DIGITS = 32;
  */
 export class KnownContents {
   private readonly redis: Redis;
-  private readonly key: string;
+  readonly key: string;
 
   constructor(redis: Redis, settings: RedisSettings) {
     this.redis = redis;
@@ -22,18 +22,11 @@ export class KnownContents {
   /** Remembers what these files hold, unless another file was remembered with it before. */
   async remember(records: readonly LedgerRecord[]): Promise<void> {
     const pipeline = this.redis.pipeline();
-    for (const record of records) if (hasContent(record)) pipeline.hsetnx(this.key, fieldOf(record), record.file);
+    for (const record of records) {
+      const content = contentOf(record);
+      if (content !== '') pipeline.hsetnx(this.key, content, record.file);
+    }
     if (pipeline.length > 0) await redisCall('remembering contents', () => pipeline.exec());
-  }
-
-  /** Remembers what a file holds; gives the other file that was ingested with it before, if there is one. */
-  async rememberOne(record: LedgerRecord): Promise<string | undefined> {
-    if (!hasContent(record)) return undefined;
-    const field = fieldOf(record);
-    const isNew = await redisCall('remembering a content', () => this.redis.hsetnx(this.key, field, record.file));
-    if (isNew === 1) return undefined;
-    const first = await redisCall('looking a content up', () => this.redis.hget(this.key, field));
-    return first === null || first === record.file ? undefined : first;
   }
 
   async forget(): Promise<void> {
@@ -41,11 +34,10 @@ export class KnownContents {
   }
 }
 
-/** Files without rows are all alike, and nothing of them is in the topics twice. */
-function hasContent(record: LedgerRecord): record is LedgerRecord & { sha256: string } {
-  return record.state === 'committed' && record.rows > 0 && record.sha256 !== null;
-}
-
-function fieldOf({ sha256 }: { readonly sha256: string }): string {
-  return sha256.slice(0, HASH_DIGITS);
+/**
+ * What a file holds, as a field of that hash; '' when there is nothing to remember: files without rows are all alike, and
+ * nothing of them is in the topics twice.
+ */
+export function contentOf({ state, rows, sha256 }: LedgerRecord): string {
+  return state === 'committed' && rows > 0 && sha256 !== null ? sha256.slice(0, HASH_DIGITS) : '';
 }

@@ -10,7 +10,7 @@ import {
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { DECIDING_PARTS_SCRIPT, parseDecidingPart } from './deciding-parts.ts';
-import { KnownContents } from './known-contents.ts';
+import { contentOf, KnownContents } from './known-contents.ts';
 import { redisCall } from './redis-connection.ts';
 import type { RedisSettings } from './redis-settings.ts';
 
@@ -76,8 +76,11 @@ local function put(field, offset, json)
 end
 `;
 
+/** KEYS[2]: contents; ARGV: field, offset and record of an entry, its content or ''. Answers which file had that first. */
 const PUT_SCRIPT = `${PUT_HIGHER}
-return put(ARGV[1], ARGV[2], ARGV[3])`;
+put(ARGV[1], ARGV[2], ARGV[3])
+if ARGV[4] == '' or redis.call('HSETNX', KEYS[2], ARGV[4], ARGV[1]) == 1 then return '' end
+return redis.call('HGET', KEYS[2], ARGV[4])`;
 
 /** ARGV: expected position, next position, then field, offset and record of each entry. */
 const ADVANCE_SCRIPT = `${PUT_HIGHER}
@@ -192,14 +195,16 @@ export class LedgerProjection {
     return this.script(RESTART_SCRIPT, [formatPosition(expected), formatPosition(next)]);
   }
 
-  /** Takes in one decided record; ignored when the projection has a later one. */
-  async put({ offset, record }: LedgerEntry): Promise<void> {
-    await this.script(PUT_SCRIPT, [record.file, offset.toString(), JSON.stringify(record)]);
-  }
-
-  /** The other file that was ingested with this one's content before, if there is one. For reports: decides nothing. */
-  async sameContentAs(record: LedgerRecord): Promise<string | undefined> {
-    return this.contents.rememberOne(record);
+  /**
+   * Takes in one decided record; ignored when the projection has a later one. Gives the other file that was ingested with
+   * the same content before, if there is one: for reports, it decides nothing.
+   */
+  async put({ offset, record }: LedgerEntry): Promise<string | undefined> {
+    const args = [record.file, offset.toString(), JSON.stringify(record), contentOf(record)];
+    const first = await redisCall('writing the projection', () =>
+      this.redis.eval(PUT_SCRIPT, 2, this.key, this.contents.key, ...args),
+    );
+    return typeof first !== 'string' || first === '' || first === record.file ? undefined : first;
   }
 
   /**
