@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { EXTRAS, OptionError, parseOptions } from './options.ts';
 
-test('without options: the three sets and everything beside them', () => {
+test('without options: the sets and everything beside them', () => {
   expect(parseOptions([])).toEqual({
-    sets: ['S', 'M', 'L'],
+    sets: ['S', 'SS', 'M', 'L'],
     extras: [...EXTRAS],
     rounds: 3,
     reference: true,
