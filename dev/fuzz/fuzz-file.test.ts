@@ -1,3 +1,4 @@
+import { gunzipSync } from 'node:zlib';
 import { builtInFeeds, matchFeed } from '@cdr/core/feeds';
 import { fileKeyOf, jobIdOf } from '@cdr/core/job-id';
 import { REJECT_CODES } from '@cdr/core/rejects';
@@ -94,10 +95,19 @@ describe('the files of a round', () => {
     expect([...new Set(codes)].sort()).toEqual(['message', ...REJECT_CODES].sort());
   });
 
+  test('are compressed here and there, in one piece or in several', () => {
+    const compressed = files.filter(({ name }) => name.endsWith('.csv.gz'));
+    expect(compressed.length).toBeGreaterThan(20);
+    for (const { stored, content } of compressed) expect(gunzipSync(stored)).toEqual(content);
+    for (const { name, stored, content } of files)
+      if (!compressed.some((each) => each.name === name)) expect(stored).toBe(content);
+  });
+
   test('have names that their feed claims, each another one, and no longer than a file system allows', () => {
     expect(new Set(files.map(({ name }) => name)).size).toBe(files.length);
     for (let seed = 0; seed < 500; seed++) {
-      const name = claimedName(seed % 2 ? 'data' : 'voice', seed, new Random(seed));
+      const suffix = seed % 3 ? '.csv' : '.csv.gz';
+      const name = claimedName(seed % 2 ? 'data' : 'voice', seed, new Random(seed), suffix);
       expect(matchFeed(FEEDS, name)?.name).toBe(seed % 2 ? 'data' : 'voice');
       expect(isTemporaryName(name), name).toBe(false);
       expect(Buffer.byteLength(name)).toBeLessThanOrEqual(255);

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import type { Feed } from '@cdr/core/feeds';
 import { Random } from '../chaos/random.ts';
 import type { DecidingSettings } from './expected-outcome.ts';
@@ -14,6 +15,8 @@ export interface FuzzFile {
   readonly kind: string;
   readonly mutated: boolean;
   readonly content: Buffer;
+  /** What lies on the server: the content, or what gzip made of it. */
+  readonly stored: Buffer;
 }
 
 /** The settings of a round's deployment that are not the same in every round. */
@@ -22,6 +25,7 @@ export interface RoundSettings extends DecidingSettings {
 }
 
 const MUTATED_SHARE = 0.4;
+const COMPRESSED_SHARE = 0.2;
 
 /** Drawn from seed and round alone. */
 export function roundSettings(seed: number, round: number): RoundSettings {
@@ -48,11 +52,26 @@ export function fuzzFile(
   const draft = { random, feed, maxLineBytes: settings.maxLineBytes };
   // every kind comes, whatever the dice say
   const kind = KIND_NAMES[(index + round) % KIND_NAMES.length] ?? 'clean';
-  const name = claimedName(feed.name, index, random.fork());
+  const compressed = random.next() < COMPRESSED_SHARE;
+  const name = claimedName(feed.name, index, random.fork(), compressed ? '.csv.gz' : '.csv');
   const made = makeContent(kind, draft);
   const mutated = made.length <= MUTATED_MAX_BYTES && random.next() < MUTATED_SHARE;
   const other = mutated
     ? makeContent(random.pick(['clean', 'quoted', 'bytes that are not UTF-8', 'soup']), draft)
     : made;
-  return { index, name, feed, kind, mutated, content: mutated ? mutate(made, random, other) : made };
+  const content = mutated ? mutate(made, random, other) : made;
+  const stored = compressed ? gzipped(content, random) : content;
+  return { index, name, feed, kind, mutated, content, stored };
+}
+
+/** One gzip stream or several behind one another, which are one file all the same. */
+function gzipped(content: Buffer, random: Random): Buffer {
+  const cuts = [
+    0,
+    content.length,
+    ...Array.from({ length: random.between(0, 2) }, () => random.between(0, content.length)),
+  ];
+  cuts.sort((a, b) => a - b);
+  const level = random.pick([0, 1, 9]);
+  return Buffer.concat(cuts.slice(1).map((end, i) => gzipSync(content.subarray(cuts[i], end), { level })));
 }

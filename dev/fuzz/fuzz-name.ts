@@ -20,11 +20,16 @@ const BLOCKS = [
 ] as const;
 
 /** A name that the feed claims, of at most 255 bytes, with `number` in it so that no two are the same. */
-export function claimedName(feed: 'data' | 'voice', number: number, random: Random): string {
+export function claimedName(
+  feed: 'data' | 'voice',
+  number: number,
+  random: Random,
+  suffix: '.csv' | '.csv.gz' = '.csv',
+): string {
   const before = `cdr_${feed}_${number}_`;
-  const room = NAME_MAX_BYTES - Buffer.byteLength(before) - '.csv'.length;
+  const room = NAME_MAX_BYTES - Buffer.byteLength(before) - suffix.length;
   const middle = random.next() < 0.6 ? random.pick(HOSTILE_NAMES) : randomText(random);
-  return `${before}${fit(middle, room)}.csv`;
+  return `${before}${fit(middle, room)}${suffix}`;
 }
 
 /** A name that must be left alone: a temporary one, one of no feed, or one that is not UTF-8. */

@@ -42,7 +42,7 @@ export async function fuzzRound(
   const deployment = new FuzzDeployment(parts, round, settings);
   const files = Array.from({ length: count }, (_, index) => fuzzFile(seed, round, index, deployment.feeds, settings));
   const strangers = new Random(seed + round);
-  for (const { name, content } of files) deployment.put(Buffer.from(name), content);
+  for (const { name, stored } of files) deployment.put(Buffer.from(name), stored);
   for (let i = 0; i < STRANGERS; i++)
     deployment.put(strangeName(i, strangers), files[i % files.length]?.content ?? Buffer.alloc(0));
   const onServer = deployment.countFiles();
@@ -129,6 +129,7 @@ function save(
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true });
   writeFileSync(path.join(dir, 'content'), file.content);
+  writeFileSync(path.join(dir, 'stored'), file.stored);
   const { name, kind, mutated } = file;
   const about = { name, kind, mutated, settings, problems, again: `npx pnpm fuzz --seed ${seed} --round ${round}` };
   writeFileSync(path.join(dir, 'about.json'), `${JSON.stringify(about, null, 2)}\n`);

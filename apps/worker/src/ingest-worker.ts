@@ -77,7 +77,18 @@ function reportResult(job: HeldJob, result: AttemptResult, metrics: WorkerMetric
           `${file} has the content that was ingested as ${result.sameContentAs}: its rows are in ${topic} under both names`,
         );
       }
-      return { kind: 'completed', result: { outcome: 'ingested', generation, rows, messages, rejects } };
+      const { sameContentAs } = result;
+      return {
+        kind: 'completed',
+        result: {
+          outcome: 'ingested',
+          generation,
+          rows,
+          messages,
+          rejects,
+          ...(sameContentAs ? { sameContentAs } : {}),
+        },
+      };
     }
     case 'touched':
       metrics.files.inc({ feed, outcome: 'touched' });

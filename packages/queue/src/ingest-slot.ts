@@ -24,6 +24,8 @@ export interface JobResult {
   readonly rows?: number;
   readonly messages?: number;
   readonly rejects?: number;
+  /** Another file that was ingested with the same content before. */
+  readonly sameContentAs?: string;
 }
 
 /** A job while it is ours: its data, and what an attempt asks of the queue. */
