@@ -324,6 +324,8 @@ test('the same content under other names is ingested, counted and shown, also wh
 
   files.write(copies[0], content, { atomic: true });
   await worker.untilMessage(new RegExp(`^${copies[0]} has the content that was ingested as ${NAME}: `));
+  // what the dashboard shows of its job
+  expect((await scenario.untilCompleted(copies[0])).returnvalue).toMatchObject({ sameContentAs: NAME });
   await scenario.flushRedis();
   await scanner.untilMessage(/^projection rebuilt/);
   await scanner.untilScans(1);
@@ -333,8 +335,6 @@ test('the same content under other names is ingested, counted and shown, also wh
   expect(await worker.metric('cdr_worker_same_content_files_total')).toBe(2);
   await scenario.expectExactly([NAME, ...copies].map((name) => ({ name, content })));
 
-  // what the dashboard shows of its job
-  expect((await scenario.untilCompleted(copies[0])).returnvalue).toMatchObject({ sameContentAs: NAME });
   const status = await cdr(scenario, 'status', '--json');
   expect(JSON.parse(status.stdout)).toMatchObject({ ledger: { sameContent: 2 } });
   const shown = await cdr(scenario, 'status');
