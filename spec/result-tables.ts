@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { PROTOCOL, type Constants, type Run } from './run-table.ts';
+import { PROTOCOL, RUNS, type Constants, type Run } from './run-table.ts';
 
 /** What TLC said of a run. */
 export interface Outcome {
@@ -30,39 +30,48 @@ const WORDS: Partial<Record<keyof Constants, string>> = {
   ChangedFiles: 'changed files:',
 };
 
-/** Rewrites the tables between the markers of a page: `<!-- spec:NAME -->` to `<!-- /spec:NAME -->`. */
-export function writeTables(page: string, outcomes: readonly Outcome[]): void {
+/**
+ * Brings the tables between the markers of a page up to date, `<!-- spec:NAME -->` to `<!-- /spec:NAME -->`: the runs of
+ * today have a row when they came out as they must, those of other days keep theirs.
+ */
+export function writeTables(page: string, ran: readonly Run[], asTheyMust: readonly Outcome[]): void {
+  const today = new Set(ran.map(({ name }) => name));
   const of = (verdict: string, met: boolean): Outcome[] =>
-    outcomes.filter(({ run, verdict: found }) => found === verdict && run.name.startsWith('met-') === met);
-  let text = readFileSync(page, 'utf8');
-  text = put(
-    text,
-    'holds',
-    table(['Run', 'World', 'States'], of('holds', false), ({ states }) => [states]),
-  );
-  text = put(
-    text,
-    'met',
-    table(['Run', 'Rule that is broken, and world', 'States'], of('holds', true), ({ states }) => [states]),
-  );
+    asTheyMust.filter(({ run, verdict: found }) => found === verdict && run.name.startsWith('met-') === met);
   const broken = of('breaks', false).filter(({ run }) => !run.name.startsWith('reached-'));
-  const breaks = table(['Run', 'What is changed, and world', 'Breaks', 'Steps'], broken, ({ run, steps }) => [
+  let text = readFileSync(page, 'utf8');
+  const put = (name: string, head: string[], outcomes: Outcome[], more: (outcome: Outcome) => string[]): void => {
+    const [begin, end] = [`<!-- spec:${name} -->`, `<!-- /spec:${name} -->`];
+    const [from, to] = [text.indexOf(begin) + begin.length, text.indexOf(end)];
+    if (from < begin.length || to < from) throw new Error(`no place for the table ${name}`);
+    const known = rowsIn(text.slice(from, to));
+    for (const each of today) known.delete(each);
+    for (const outcome of outcomes) known.set(outcome.run.name, rowOf(outcome, more(outcome)));
+    const rows = RUNS.flatMap((run) => known.get(run.name) ?? []);
+    const lines = [line(head), line(head.map(() => '---')), ...rows];
+    text = `${text.slice(0, from)}\n\n${lines.join('\n')}\n\n${text.slice(to)}`;
+  };
+  put('holds', ['Run', 'World', 'States'], of('holds', false), ({ states }) => [states]);
+  put('met', ['Run', 'Rule that is broken, and world', 'States'], of('holds', true), ({ states }) => [states]);
+  put('breaks', ['Run', 'What is changed, and world', 'Breaks', 'Steps'], broken, ({ run, steps }) => [
     `\`${run.breaks}\``,
     String(steps),
   ]);
-  writeFileSync(page, put(text, 'breaks', breaks));
+  writeFileSync(page, text);
 }
 
-function put(text: string, name: string, rows: string): string {
-  const [begin, end] = [`<!-- spec:${name} -->`, `<!-- /spec:${name} -->`];
-  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`no place for the table ${name}`);
-  return `${text.slice(0, from + begin.length)}\n\n${rows}\n\n${text.slice(to)}`;
+/** The rows of a table, by name of the run. */
+function rowsIn(table: string): Map<string, string> {
+  const rows = table.matchAll(/^\| `([^`]+)` .*$/gm);
+  return new Map([...rows].map(([row, name]) => [name ?? '', row]));
 }
 
-function table(head: string[], outcomes: readonly Outcome[], more: (outcome: Outcome) => string[]): string {
-  const rows = outcomes.map((outcome) => [`\`${outcome.run.name}\``, worldOf(outcome.run), ...more(outcome)]);
-  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+function rowOf({ run }: Outcome, more: readonly string[]): string {
+  return line([`\`${run.name}\``, worldOf(run), ...more]);
+}
+
+function line(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`;
 }
 
 /** What differs from PROTOCOL: rules in words, then how often what may happen. */
