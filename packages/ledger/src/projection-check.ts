@@ -43,19 +43,19 @@ export class ProjectionCheck {
     // told by a broker that does not have all of it: whoever went by that would forget the rest
     if (readTo < position.offset) return [];
     // once more, rather than to keep in memory what all the records say
-    const mended: string[] = [];
+    let mended: string[] = [];
     let present = 0;
     for await (const { texts } of this.read(start, position.offset)) {
       const done = await this.projection.mend(
         texts.filter(({ file, offset }) => newest.get(file) === Number(offset)),
         position.offset,
       );
-      mended.push(...done.mended);
+      mended = mended.concat(done.mended);
       present += done.present;
     }
-    mended.push(...(await this.projection.forgetOthers(newest, present, position.offset)));
+    const forgotten = await this.projection.forgetOthers(newest, present, position.offset);
     this.checkedAt = now;
-    return mended;
+    return mended.concat(forgotten);
   }
 
   /** The ledger from an offset on, to the stretch that has the other one. */

@@ -105,7 +105,7 @@ async function checkSftp({ parts, connections }: CommandContext): Promise<Findin
   const { sftp } = parts.files();
   const listing = await connections.sftp().withChannel((channel) => channel.list(sftp.remotePath));
   const files = listing.filter(({ isRegularFile }) => isRegularFile);
-  const ahead = Math.max(0, ...files.map(({ mtimeMs }) => mtimeMs - Date.now()));
+  const ahead = files.reduce((most, { mtimeMs }) => Math.max(most, mtimeMs - Date.now()), 0);
   const key = sftp.hostKey === 'any' ? 'host key not checked' : 'host key as pinned';
   return {
     detail: `${sftp.user}@${sftp.host}:${sftp.port}${sftp.remotePath}, ${key}, ${plural(files.length, 'file')}${ofFeeds(parts, files)}`,
