@@ -19,7 +19,6 @@ import { scanRounds } from './scan-rounds.ts';
 import { startSlowProxy } from './slow-proxy.ts';
 
 const RESULTS_DIR = path.join(import.meta.dirname, 'results');
-const SCANNED_FILES = 100_000;
 const ROUND_TRIPS_MS = [10, 50];
 /** The reference would take minutes for these, and says nothing about them that it does not say about the others. */
 const WITHOUT_REFERENCE: readonly SetName[] = ['SS', 'XL'];
@@ -135,7 +134,7 @@ class Benchmark {
 
   async #measureScan() {
     say('scan: writing the files, then a scanner');
-    const files = Math.ceil(SCANNED_FILES / this.#options.shrink);
+    const files = Math.ceil(this.#options.scanFiles / this.#options.shrink);
     return scanRounds(files, this.#rounds.parts, this.#uploadDir);
   }
 

@@ -7,6 +7,7 @@ test('without options: the sets and everything beside them', () => {
     extras: [...EXTRAS],
     rounds: 3,
     reference: true,
+    scanFiles: 100_000,
     slots: 4,
     shrink: 1,
     profile: false,
