@@ -14,7 +14,8 @@ const ours = (generation = 1) => aLedgerRecord({ file: OURS, generation });
 const other = (generation = 1) => aLedgerRecord({ file: OTHER, generation });
 const unreadable = { file: OURS, text: '{"v":2}' };
 
-const readerOf = (log: LedgerLog) => new LedgerReader(log, 'cdr-ledger');
+/** Waits for no leader to learn how far the log goes. */
+const readerOf = (log: LedgerLog) => new LedgerReader(log, 'cdr-ledger', 0);
 const readTail = (log: LedgerLog, from = 0): Promise<TailAnswer> => readerOf(log).readTail(OURS, BigInt(from));
 
 /** The offset of what the tail says, or undefined. */
@@ -334,6 +335,40 @@ describe('the tail of one file', () => {
     log.commit(B);
     log.commit(C);
     expect(await codeOf(readTail(log))).toBe('bad-ledger-record');
+  });
+});
+
+describe('a leader that has only begun to lead', () => {
+  /** Two entries of ours, of which the first answers do not know the second. */
+  function behind(): LedgerLog {
+    const log = new LedgerLog();
+    log.append(A, ours());
+    log.commit(A);
+    log.highWatermark = log.end;
+    log.append(A, ours(2));
+    log.commit(A);
+    log.onFetch = (count) => {
+      if (count === 3) log.highWatermark = undefined;
+    };
+    return log;
+  }
+
+  it('is asked again until it knows as much of the log as was read before', async () => {
+    const log = behind();
+    const reader = new LedgerReader(log, 'cdr-ledger', 10_000);
+    const tail = await reader.readTail(OURS, 4n);
+    expect([tail.barrier, log.fetches.length]).toEqual([4n, 3]);
+    const again = behind();
+    const stretches = await Array.fromAsync(new LedgerReader(again, 'cdr-ledger', 10_000).readCommitted(4n));
+    expect([stretches, again.fetches.length]).toEqual([[], 3]);
+  });
+
+  it('is not believed to know less for ever', async () => {
+    const log = behind();
+    log.onFetch = () => undefined;
+    const reader = new LedgerReader(log, 'cdr-ledger', 200);
+    expect(await codeOf(reader.readTail(OURS, 4n))).toBe('ledger-moved');
+    expect(log.fetches.length).toBeGreaterThan(2);
   });
 });
 

@@ -1,4 +1,5 @@
-import { CdrError } from '@cdr/core/errors';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CdrError, errorCodeOf } from '@cdr/core/errors';
 import { parseLedgerRecord, type LedgerEntry, type LedgerText } from '@cdr/core/ledger-record';
 import { AbortedFilter } from './aborted-filter.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
@@ -48,6 +49,8 @@ export type LogSource = Pick<KafkaCluster, 'askLeader' | 'earliestOffset' | 'top
 
 const MAX_BYTES = 4 << 20;
 const DEADLINE_MS = 30_000;
+/** For so long a leader may not know how far the log goes: it has only begun to lead, or does no longer. */
+const LEADER_LEARNS_MS = 5_000;
 /** For so long the topic is taken for the one that it was: too short to delete, create and fill one. */
 const SAME_TOPIC_FOR_MS = 5_000;
 
@@ -58,11 +61,13 @@ const SAME_TOPIC_FOR_MS = 5_000;
 export class LedgerReader {
   private readonly cluster: LogSource;
   private readonly target: TopicPartition;
+  private readonly leaderLearnsMs: number;
   private identity: { readonly asked: Promise<string | undefined>; readonly at: number } | undefined;
 
-  constructor(cluster: LogSource, topic: string) {
+  constructor(cluster: LogSource, topic: string, leaderLearnsMs = LEADER_LEARNS_MS) {
     this.cluster = cluster;
     this.target = { topic, partition: 0 };
+    this.leaderLearnsMs = leaderLearnsMs;
   }
 
   /**
@@ -79,18 +84,17 @@ export class LedgerReader {
     let stable = 0n;
     while (barrier === undefined || at < barrier) {
       const committed = barrier === undefined || at < stable;
-      const part = await this.fetch(at, committed ? 'read_committed' : 'read_uncommitted');
+      const isolation = committed ? 'read_committed' : 'read_uncommitted';
+      const part = await this.fetchReached(at, isolation, barrier ?? at);
       if (barrier === undefined) {
         barrier = part.highWatermark;
         stable = part.lastStableOffset;
-        if (from > barrier) throw this.moved(`position ${from} is beyond its end ${barrier}`);
       }
       const next = search.read(part, at, committed ? stable : 0n);
       if (next > at) at = next;
       else if (committed)
         // below the last stable offset nothing is left (compacted away); from there on, read what is not decided yet
         at = at < stable ? stable : at;
-      else if (part.highWatermark < barrier) throw this.moved('a broker answered with an older end of it');
       else break;
     }
     return { entry: search.result(), barrier, undecided: search.undecided };
@@ -128,8 +132,7 @@ export class LedgerReader {
   async *readTexts(from: bigint): AsyncGenerator<TextStretch> {
     let at = from;
     for (;;) {
-      const part = await this.fetch(at, 'read_committed');
-      if (at > part.highWatermark) throw this.moved(`position ${at} is beyond its end ${part.highWatermark}`);
+      const part = await this.fetchReached(at, 'read_committed');
       const stretch = readStretch(part, at);
       if (stretch.position <= at) {
         // nothing visible is left below the last stable offset
@@ -173,6 +176,28 @@ export class LedgerReader {
     return this.cluster.askLeader(this.target, listOffset(this.target, 'latest', 'read_uncommitted'), {
       deadlineMs: DEADLINE_MS,
     });
+  }
+
+  /**
+   * A fetch from a log that is known to reach so far at least. Brokers tell their followers late how far it goes, so that the
+   * first answers of a new leader may end before it. Throws `ledger-moved` when that does not pass.
+   */
+  private async fetchReached(
+    offset: bigint,
+    isolation: 'read_uncommitted' | 'read_committed',
+    reached = offset,
+  ): Promise<FetchedPartition> {
+    const deadline = performance.now() + this.leaderLearnsMs;
+    for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 500)) {
+      try {
+        const part = await this.fetch(offset, isolation);
+        if (reached <= part.highWatermark) return part;
+        throw this.moved(`position ${reached} is beyond its end ${part.highWatermark}`);
+      } catch (error) {
+        if (errorCodeOf(error) !== 'ledger-moved' || performance.now() + pauseMs > deadline) throw error;
+      }
+      await sleep(pauseMs);
+    }
   }
 
   private async fetch(offset: bigint, isolation: 'read_uncommitted' | 'read_committed'): Promise<FetchedPartition> {
