@@ -165,8 +165,8 @@ const PROTOCOL_HOLDS: readonly Run[] = [
 ];
 
 /**
- * Meeting ourselves is a second line of defence: with a wrong answer of step 3 an attempt may start again for ever, but
- * what it commits is right. Each of these breaks without it: see MUTATIONS.
+ * Meeting ourselves is a second line of defence: with a wrong answer of step 3, or none behind a repeated commit, an
+ * attempt may start again for ever, but what it commits is right. Each of these breaks without it: see MUTATIONS.
  */
 const SECOND_LINE_HOLDS: readonly Run[] = [
   { name: 'met-ask-before-fence', constants: { Fenced: 'after asking', Stalls: 1 } },

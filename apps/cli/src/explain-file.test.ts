@@ -1,6 +1,6 @@
 import { builtInFeeds } from '@cdr/core/feeds';
 import type { LedgerRecord } from '@cdr/core/ledger-record';
-import { selectFiles } from '@cdr/core/select-files';
+import { selectFiles } from '@cdr/core/testing/select-files';
 import { SettlingFiles } from '@cdr/core/settling';
 import { aLedgerRecord } from '@cdr/core/testing/ledger-record';
 import { expect, test } from 'vitest';

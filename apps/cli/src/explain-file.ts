@@ -18,7 +18,7 @@ export interface ExplainOptions {
   readonly settled: (file: ListedFile) => boolean;
 }
 
-/** The same decisions as selectFiles, one file at a time and with reasons. */
+/** The same decisions as FileSelection's, one file at a time and with reasons. */
 export function explainFile(
   file: ListedFile & { readonly isRegularFile: boolean },
   { feeds, ledger, changedFiles, settled }: ExplainOptions,

@@ -67,15 +67,18 @@ export async function scanOnce(parts: ScanParts, reconcile: boolean): Promise<Sc
 
 /** Lists and selects, a part of the directory at a time: the server lists on while we look up what it has listed. */
 async function selectListed(parts: ScanParts): Promise<{ listed: number; selection: Selection }> {
-  const selection = new FileSelection(parts.feeds, parts.settling, performance.now(), parts.changedFiles);
+  const selection = new FileSelection(parts.feeds, parts.settling, parts.changedFiles);
   let listed = 0;
   let files: ListedFile[] = [];
+  let fromMs = 0;
   const select = async () => {
+    const seen = { fromMs, toMs: performance.now() };
     const claimed = claimedFiles(files, parts.feeds).map(({ name }) => name);
-    selection.take(files, await parts.projection.decidingParts(claimed));
+    selection.take(files, seen, await parts.projection.decidingParts(claimed));
     files = [];
   };
   await parts.sftp.withChannel(async (channel) => {
+    fromMs = performance.now();
     for await (const page of channel.listPages(parts.remotePath)) {
       listed += page.length;
       for (const entry of page) {

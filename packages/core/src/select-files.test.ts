@@ -3,9 +3,10 @@ import { builtInFeeds, matchFeed } from './feeds.ts';
 import { inOrder, timeInName } from './file-order.ts';
 import { ingestJobSchema } from './ingest-job.ts';
 import type { LedgerRecord } from './ledger-record.ts';
-import { claimedFiles, isTemporaryName, selectFiles, type ListedFile, type Selection } from './select-files.ts';
+import { claimedFiles, FileSelection, isTemporaryName, type ListedFile, type Selection } from './select-files.ts';
 import { SettlingFiles } from './settling.ts';
 import { aLedgerRecord } from './testing/ledger-record.ts';
+import { selectFiles } from './testing/select-files.ts';
 
 const FEEDS = builtInFeeds({ dataTopic: 'cdr-data', voiceTopic: 'cdr-voice' });
 const IDENTITY = { size: 100, mtimeMs: 5_000 };
@@ -164,6 +165,27 @@ describe('a scan', () => {
     expect(see(9, 2)).toEqual({ settling: 1, wanted: [] });
     expect(see(18, 2)).toEqual({ settling: 1, wanted: [] });
     expect(see(19, 2)).toEqual({ settling: 0, wanted: [2] });
+  });
+
+  it('counts from when a file was certainly seen to when it was certainly not yet: a listing takes its time', () => {
+    const settling = new SettlingFiles(10);
+    const see = (fromMs: number, toMs: number) => {
+      const selection = new FileSelection(FEEDS, settling, 'alert');
+      selection.take(listed('cdr_data_1.csv'), { fromMs, toMs }, new Map());
+      settling.endOfScan();
+      return selection.end().wanted.length;
+    };
+    expect(see(0, 8)).toBe(0);
+    expect(see(17, 30)).toBe(0);
+    expect(see(18, 30)).toBe(1);
+  });
+
+  it('forgets what a scan saw that did not come to its end', () => {
+    const settling = new SettlingFiles(0);
+    const seen = { fromMs: 0, toMs: 0 };
+    new FileSelection(FEEDS, settling, 'alert').take(listed('cdr_data_1.csv'), seen, new Map());
+    expect(selectFiles([], FEEDS, new Map(), settling, 1, 'alert').counts.found).toBe(0);
+    expect(settling.endOfScan()).toBe(0);
   });
 
   it('does not let what is ingested settle: a change has to', () => {

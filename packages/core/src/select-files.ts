@@ -3,7 +3,7 @@ import { isUtf8Name, matchFeed, type Feed } from './feeds.ts';
 import { inOrder } from './file-order.ts';
 import type { IngestJob } from './ingest-job.ts';
 import type { FileIdentity } from './ledger-record.ts';
-import type { SettlingFiles } from './settling.ts';
+import type { Look, SettlingFiles } from './settling.ts';
 
 /** A regular file as the server lists it. */
 export interface ListedFile extends FileIdentity {
@@ -49,20 +49,6 @@ export function claimedFiles(files: readonly ListedFile[], feeds: readonly Feed[
   return files.filter(({ name }) => !isTemporaryName(name) && matchFeed(feeds, name) !== undefined);
 }
 
-/** What a scan enqueues of a whole listing: see FileSelection. */
-export function selectFiles(
-  files: readonly ListedFile[],
-  feeds: readonly Feed[],
-  ledger: ReadonlyMap<string, DecidingPart>,
-  settling: SettlingFiles,
-  nowMs: number,
-  changedFiles: ChangedFilesPolicy,
-): Selection {
-  const selection = new FileSelection(feeds, settling, nowMs, changedFiles);
-  selection.take(files, ledger);
-  return selection.end();
-}
-
 /**
  * What a scan enqueues of a listing that comes in pages, in any order. Pure but for `settling`, which it shows every
  * candidate once.
@@ -70,7 +56,6 @@ export function selectFiles(
 export class FileSelection {
   private readonly feeds: readonly Feed[];
   private readonly settling: SettlingFiles;
-  private readonly nowMs: number;
   private readonly changedFiles: ChangedFilesPolicy;
   private readonly counts: SelectionCounts = {
     found: 0,
@@ -86,15 +71,15 @@ export class FileSelection {
   private readonly changed: string[] = [];
   private readonly wanted: IngestJob[] = [];
 
-  constructor(feeds: readonly Feed[], settling: SettlingFiles, nowMs: number, changedFiles: ChangedFilesPolicy) {
+  constructor(feeds: readonly Feed[], settling: SettlingFiles, changedFiles: ChangedFilesPolicy) {
     this.feeds = feeds;
     this.settling = settling;
-    this.nowMs = nowMs;
     this.changedFiles = changedFiles;
+    settling.beginScan();
   }
 
-  /** Some of the files, with what the ledger says of those that a feed claims. */
-  take(files: readonly ListedFile[], ledger: ReadonlyMap<string, DecidingPart>): void {
+  /** Some of the files, when they were seen, and what the ledger says of those that a feed claims. */
+  take(files: readonly ListedFile[], seen: Look, ledger: ReadonlyMap<string, DecidingPart>): void {
     const { counts } = this;
     for (const { name, size, mtimeMs } of files) {
       if (isTemporaryName(name)) continue;
@@ -117,7 +102,7 @@ export class FileSelection {
       }
       if (decision.action === 'nothing') {
         if (decision.because === 'ingested') counts.ingested++;
-      } else if (this.settling.look(name, { size, mtimeMs }, this.nowMs))
+      } else if (this.settling.look(name, { size, mtimeMs }, seen))
         this.wanted.push({ file: name, feed: feed.name, size, mtimeMs, generation: decision.generation });
       else counts.settling++;
     }

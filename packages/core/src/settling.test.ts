@@ -3,9 +3,12 @@ import { SettlingFiles } from './settling.ts';
 
 const FILE = { size: 100, mtimeMs: 5_000 };
 
+/** A look that takes no time. */
+const at = (ms: number) => ({ fromMs: ms, toMs: ms });
+
 /** One scan that sees these files: the names of those that are settled. */
 function scan(files: SettlingFiles, nowMs: number, seen: Record<string, typeof FILE>): string[] {
-  const settled = Object.entries(seen).filter(([name, file]) => files.look(name, file, nowMs));
+  const settled = Object.entries(seen).filter(([name, file]) => files.look(name, file, at(nowMs)));
   files.endOfScan();
   return settled.map(([name]) => name);
 }
@@ -73,9 +76,9 @@ describe('a file that a scan did not look at', () => {
 
   it('is not remembered', () => {
     const files = new SettlingFiles(10);
-    for (let i = 0; i < 100; i++) files.look(`${i}`, FILE, 0);
+    for (let i = 0; i < 100; i++) files.look(`${i}`, FILE, at(0));
     expect(files.endOfScan()).toBe(100);
-    files.look('1', FILE, 1);
+    files.look('1', FILE, at(1));
     expect(files.endOfScan()).toBe(1);
     expect(files.endOfScan()).toBe(0);
   });
@@ -83,8 +86,8 @@ describe('a file that a scan did not look at', () => {
 
 it('takes two looks within one scan for one', () => {
   const files = new SettlingFiles(0);
-  expect(files.look('a', FILE, 0)).toBe(false);
-  expect(files.look('a', FILE, 1)).toBe(false);
+  expect(files.look('a', FILE, at(0))).toBe(false);
+  expect(files.look('a', FILE, at(1))).toBe(false);
   files.endOfScan();
-  expect(files.look('a', FILE, 2)).toBe(true);
+  expect(files.look('a', FILE, at(2))).toBe(true);
 });

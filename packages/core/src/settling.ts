@@ -1,6 +1,12 @@
 import { sameIdentity } from './decide.ts';
 import type { FileIdentity } from './ledger-record.ts';
 
+/** When a file was seen as it is: between these two moments, in ms of our own monotonic clock. */
+export interface Look {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
 interface Seen extends FileIdentity {
   /** When this size and mtime was first seen, on our own monotonic clock. */
   readonly since: number;
@@ -19,13 +25,18 @@ export class SettlingFiles {
     this.stableForMs = stableForMs;
   }
 
-  /** One look at a file. `nowMs` is monotonic. True when it is settled. */
-  look(name: string, file: FileIdentity, nowMs: number): boolean {
+  /** The beginning of a scan: what one saw that did not come to its end is forgotten. */
+  beginScan(): void {
+    this.next = new Map();
+  }
+
+  /** One look at a file. True when it is settled. */
+  look(name: string, file: FileIdentity, { fromMs, toMs }: Look): boolean {
     const before = this.seen.get(name);
     const same = before !== undefined && sameIdentity(before, file);
-    const entry = same ? before : { size: file.size, mtimeMs: file.mtimeMs, since: nowMs };
+    const entry = same ? before : { size: file.size, mtimeMs: file.mtimeMs, since: toMs };
     this.next.set(name, entry);
-    return same && nowMs - entry.since >= this.stableForMs;
+    return same && fromMs - entry.since >= this.stableForMs;
   }
 
   /** The end of a scan: files that were not looked at in it are forgotten. Returns how many are remembered. */

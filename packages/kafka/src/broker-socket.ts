@@ -2,7 +2,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { gatherWrites } from '@cdr/core/gather-writes';
 
-export interface BrokerAddress {
+interface BrokerAddress {
   readonly host: string;
   readonly port: number;
   readonly ssl: tls.ConnectionOptions | null;

@@ -76,6 +76,24 @@ describe('the check of the whole projection', () => {
     expect(await check.whenDue(LEDGER)).toEqual(['a stranger']);
   });
 
+  it('is not over when a broker that does not have all of it answers in the middle', async () => {
+    const log = ledger();
+    const projection = new NotedProjection(log.end);
+    const check = new ProjectionCheck(projection, new LedgerReader(log, LEDGER.topic));
+    log.answerMaxBytes = 1;
+    const whole = log.end;
+    log.onFetch = () => {
+      // from the second reading on
+      if (projection.shown.length > 0) log.highWatermark = 4;
+    };
+    expect(await check.whenDue(LEDGER)).toEqual([]);
+    expect(projection.shown).toEqual(['b 2']);
+    expect(projection.known).toBeUndefined();
+    log.onFetch = () => undefined;
+    log.highWatermark = whole;
+    expect(await check.whenDue(LEDGER)).toEqual(['a stranger']);
+  });
+
   it('leaves a projection of another ledger alone', async () => {
     const log = ledger();
     const projection = new NotedProjection(log.end);

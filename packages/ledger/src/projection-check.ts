@@ -5,7 +5,7 @@ const EVERY_MS = 3_600_000;
 
 /** What it needs of the projection, and of the ledger. */
 export type Compared = Pick<LedgerProjection, 'position' | 'mend' | 'forgetOthers'>;
-export type Read = Pick<LedgerReader, 'start' | 'readTexts'>;
+type Read = Pick<LedgerReader, 'start' | 'readTexts'>;
 
 /**
  * Compares the whole projection with the ledger and lets the ledger win: once after a start and then every hour. Below its
@@ -45,7 +45,9 @@ export class ProjectionCheck {
     // once more, rather than to keep in memory what all the records say
     let mended: string[] = [];
     let present = 0;
-    for await (const { texts } of this.read(start, position.offset)) {
+    readTo = start;
+    for await (const { texts, position: end } of this.read(start, position.offset)) {
+      readTo = end;
       const done = await this.projection.mend(
         texts.filter(({ file, offset }) => newest.get(file) === Number(offset)),
         position.offset,
@@ -53,6 +55,7 @@ export class ProjectionCheck {
       mended = mended.concat(done.mended);
       present += done.present;
     }
+    if (readTo < position.offset) return mended;
     const forgotten = await this.projection.forgetOthers(newest, present, position.offset);
     this.checkedAt = now;
     return mended.concat(forgotten);

@@ -41,8 +41,8 @@ interface Waiting {
 type Answer<Value> = (error: Error | null | undefined, value: Value) => void;
 
 /**
- * One SFTP session on a connection: what one slot reads, lists and writes with. Answers come in the order of requests,
- * many requests may be in flight. When the session is lost, everything that waits for it is rejected with
+ * One SFTP session on a connection: what one slot reads, lists and writes with. Many requests may be in flight; OpenSSH answers
+ * in their order, which nothing relies on. When the session is lost, everything that waits for it is rejected with
  * `sftp-unavailable`: ssh2 itself forgets callbacks when a connection dies.
  */
 export class SftpChannel {

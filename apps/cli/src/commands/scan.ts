@@ -37,11 +37,14 @@ async function scan(context: CommandContext, options: ScanOptions): Promise<Exit
 
   const settling = new SettlingFiles(stableForMs);
   if (options.wait) {
-    for (const file of await list()) settling.look(file.name, file, performance.now());
+    const before = await list();
+    const seen = { fromMs: 0, toMs: performance.now() };
+    for (const file of before) settling.look(file.name, file, seen);
     settling.endOfScan();
     out.note(`Looking again in ${duration(stableForMs)} (STABLE_FOR_MS).`);
     await sleep(stableForMs);
   }
+  const fromMs = performance.now();
   const listing = await list();
   const files = listing.filter(({ isRegularFile }) => isRegularFile);
   const ledger = await ledgerOf(
@@ -53,8 +56,8 @@ async function scan(context: CommandContext, options: ScanOptions): Promise<Exit
   for (const state of ['waiting', 'active', 'delayed', 'failed'] as const)
     for (const file of await jobs.filesIn(state)) inQueue.set(file, state);
 
-  const now = performance.now();
-  const settled = (file: ListedFile): boolean => !options.wait || settling.look(file.name, file, now);
+  const seen = { fromMs, toMs: performance.now() };
+  const settled = (file: ListedFile): boolean => !options.wait || settling.look(file.name, file, seen);
   const decisions = inOrder(listing, ({ name }) => name)
     .map((file) => explainFile(file, { feeds, ledger, changedFiles, settled }))
     .map((decision) => withJob(decision, inQueue.get(decision.file)));
