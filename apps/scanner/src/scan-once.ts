@@ -30,6 +30,9 @@ export interface ScanParts {
   readonly announce: AnnounceScan;
 }
 
+/** Hears how far a scan is, every thousand files. */
+export type TellScan = (howFar: string) => Promise<void> | void;
+
 export interface ScanResult {
   /** Entries of the directory, whatever they are. */
   readonly listed: number;
@@ -47,26 +50,32 @@ export interface ScanResult {
  * One scan: catch up, list, select, enqueue. A crash between any two steps is repaired by the next scan: nothing is
  * remembered but what the ledger says and what is in the queue.
  */
-export async function scanOnce(parts: ScanParts, reconcile: boolean): Promise<ScanResult> {
+export async function scanOnce(
+  parts: ScanParts,
+  reconcile: boolean,
+  tell: TellScan = () => undefined,
+): Promise<ScanResult> {
   await parts.announce('begun');
   // before anything is enqueued: a wiped or rolled-back Redis heals here
   const catchUp = await catchUpProjection(parts.projection, parts.ledgerReader, parts.ledger());
   const mended = await parts.projectionCheck.whenDue(parts.ledger());
   await parts.announce('caught-up');
 
-  const { listed, selection } = await selectListed(parts);
+  const { listed, selection } = await selectListed(parts, tell);
   parts.settling.endOfScan();
   await parts.announce('selected');
 
   const { wanted, counts, unclaimed, notUtf8, changed } = selection;
 
-  const enqueued = await parts.queue.enqueue(wanted, reconcile);
+  const enqueued = await parts.queue.enqueue(wanted, reconcile, (done) =>
+    tell(`${done} of ${wanted.length} files looked up in the queue or added`),
+  );
   await parts.announce('enqueued');
   return { listed, counts, enqueued, catchUp, mended, unclaimed, notUtf8, changed };
 }
 
 /** Lists and selects, a part of the directory at a time: the server lists on while we look up what it has listed. */
-async function selectListed(parts: ScanParts): Promise<{ listed: number; selection: Selection }> {
+async function selectListed(parts: ScanParts, tell: TellScan): Promise<{ listed: number; selection: Selection }> {
   const selection = new FileSelection(parts.feeds, parts.settling, parts.changedFiles);
   let listed = 0;
   let files: ListedFile[] = [];
@@ -76,6 +85,7 @@ async function selectListed(parts: ScanParts): Promise<{ listed: number; selecti
     const claimed = claimedFiles(files, parts.feeds).map(({ name }) => name);
     selection.take(files, seen, await parts.projection.decidingParts(claimed));
     files = [];
+    await tell(`${listed} entries listed`);
   };
   await parts.sftp.withChannel(async (channel) => {
     fromMs = performance.now();

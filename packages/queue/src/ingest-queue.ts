@@ -102,9 +102,13 @@ export class IngestQueue {
 
   /**
    * Adds a job per file, in the order given, 1000 at a time. `reconcile` also looks for jobs that are in no list, which
-   * would block their file for ever; that reads every list, so not at every scan.
+   * would block their file for ever; that reads every list, so not at every scan. `tell` hears how many are done.
    */
-  async enqueue(jobs: readonly IngestJob[], reconcile: boolean): Promise<EnqueueResult> {
+  async enqueue(
+    jobs: readonly IngestJob[],
+    reconcile: boolean,
+    tell: (done: number) => Promise<void> | void = () => undefined,
+  ): Promise<EnqueueResult> {
     const result: EnqueueResult = { added: 0, queued: 0, failed: 0, limbo: 0 };
     let adding: Promise<unknown> = Promise.resolve();
     for (let start = 0; start < jobs.length; start += CHUNK) {
@@ -129,6 +133,7 @@ export class IngestQueue {
         await earlier;
       }
       result.added += fresh.length;
+      await tell(Math.min(start + CHUNK, jobs.length));
     }
     await adding;
     return result;
