@@ -85,7 +85,7 @@ export class KafkaCluster {
   async probe(): Promise<void> {
     try {
       await this.refresh();
-      await this.cluster.refreshMetadata();
+      await this.refreshMetadata();
     } catch (error) {
       throw toCdrError('asking Kafka for metadata', innermost(error));
     }
@@ -232,6 +232,21 @@ export class KafkaCluster {
     throw failure;
   }
 
+  /** Reads the metadata again. A broker that does not answer is given up, so that another one is asked the next time. */
+  private async refreshMetadata(): Promise<void> {
+    try {
+      await this.cluster.refreshMetadata();
+    } catch (thrown) {
+      const error = innermost(thrown);
+      if (error.name === 'KafkaJSRequestTimeoutError' && 'broker' in error) {
+        const brokers = Object.values(this.cluster.brokerPool.brokers);
+        const silent = brokers.find(({ connectionPool: { host, port } }) => `${host}:${port}` === error.broker);
+        if (silent) await this.leave(silent);
+      }
+      throw thrown;
+    }
+  }
+
   /** Reconnects if need be and reads the metadata again; one at a time. Its own failure shows in the next request. */
   private async refresh(error?: Error): Promise<void> {
     if (error?.name === 'KafkaJSConnectionClosedError' && 'host' in error && 'port' in error)
@@ -239,7 +254,7 @@ export class KafkaCluster {
     this.joining ??= (async () => {
       try {
         if (!this.cluster.isConnected()) await this.cluster.connect();
-        await this.cluster.refreshMetadata();
+        await this.refreshMetadata();
       } catch {
         // still away
       } finally {

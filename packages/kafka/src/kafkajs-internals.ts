@@ -95,6 +95,8 @@ export interface KafkajsCluster {
   getNodeIds(): readonly string[];
   readonly brokerPool: {
     readonly metadata: { readonly clusterId: string } | null;
+    /** By node id. */
+    readonly brokers: Readonly<Record<string, KafkajsBroker>>;
     /** What the brokers serve, once connected. */
     readonly versions: KafkajsBroker['versions'];
   };
