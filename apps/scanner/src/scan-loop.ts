@@ -7,16 +7,14 @@ import type { ScanLease } from '@cdr/queue/scan-lease';
 import type { Logger } from '@cdr/telemetry/logger';
 import type { Outages } from '@cdr/telemetry/outages';
 import { observeBacklog } from './observe-backlog.ts';
-import { scanOnce, type ScanParts, type ScanResult, type TellScan } from './scan-once.ts';
+import { keepWhilePausing, keepWhileScanning } from './keep-lease.ts';
+import { scanOnce, type ScanParts, type ScanResult } from './scan-once.ts';
 import type { ScannerMetrics } from './scanner-metrics.ts';
 
 /** Jobs that are in no list are looked for this often; it reads every list. */
 const RECONCILE_EVERY_MS = 60_000;
 const LOG_SAME_RESULT_EVERY_MS = 60_000;
 const SHOWN_FILES = 5;
-/** A third of the shortest lease. */
-const KEEP_LEASE_EVERY_MS = 5_000;
-const SAY_HOW_FAR_EVERY_MS = 30_000;
 
 /** When to scan: one scan after another, with a pause, while the lease is ours, until the signal is aborted. */
 export async function scanLoop(
@@ -33,18 +31,20 @@ export async function scanLoop(
   let reconciledAt = performance.now();
   while (!stop.aborted) {
     const startedAt = performance.now();
-    let pauseMs = intervalMs;
+    let pause: () => Promise<void> = () => sleep(intervalMs, undefined, { signal: stop });
     try {
       if (await lease.hold()) {
         const reconcile = startedAt - reconciledAt >= RECONCILE_EVERY_MS;
         if (reconcile) reconciledAt = startedAt;
-        const result = await scanOnce(parts, reconcile, longScan(lease, log));
+        const result = await scanOnce(
+          parts,
+          reconcile,
+          keepWhileScanning(lease, (line) => log.info(line)),
+        );
         const tookMs = performance.now() - startedAt;
         report.scan(result, tookMs);
-        pauseMs = scanPauseMs({ intervalMs, tookMs, entries: result.listed });
+        pause = () => keepWhilePausing(lease, scanPauseMs({ intervalMs, tookMs, entries: result.listed }), stop);
         await observeBacklog(parts, jobs, metrics);
-        await pauseHolding(lease, pauseMs, stop);
-        continue;
       } else log.debug('another scanner holds the lease');
     } catch (error) {
       const dependency = dependencyOf(errorCodeOf(error));
@@ -55,34 +55,7 @@ export async function scanLoop(
       }
       log.error({ err: error }, `scan failed, to be repeated: ${describeError(error)}`);
     }
-    await sleep(pauseMs, undefined, { signal: stop }).catch(() => undefined);
-  }
-}
-
-/** Of a scan that takes long: keeps the lease, and says now and then how far it is. */
-function longScan(lease: ScanLease, log: Logger): TellScan {
-  let heldAt = performance.now();
-  let saidAt = heldAt;
-  return async (howFar) => {
-    const now = performance.now();
-    if (now - heldAt >= KEEP_LEASE_EVERY_MS) {
-      heldAt = now;
-      await lease.hold();
-    }
-    if (now - saidAt >= SAY_HOW_FAR_EVERY_MS) {
-      saidAt = now;
-      log.info(`the scan goes on: ${howFar}`);
-    }
-  };
-}
-
-/** The pause behind a scan, which may be longer than the lease. */
-async function pauseHolding(lease: ScanLease, pauseMs: number, stop: AbortSignal): Promise<void> {
-  const until = performance.now() + pauseMs;
-  for (let left = pauseMs; left > 0 && !stop.aborted; left = until - performance.now()) {
-    await sleep(Math.min(left, KEEP_LEASE_EVERY_MS), undefined, { signal: stop }).catch(() => undefined);
-    // the next scan will say what is wrong with Redis
-    if (left > KEEP_LEASE_EVERY_MS) await lease.hold().catch(() => undefined);
+    await pause().catch(() => undefined);
   }
 }
 

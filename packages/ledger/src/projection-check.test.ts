@@ -50,11 +50,16 @@ function ledger(): LedgerLog {
   return log;
 }
 
+/** A check of a projection that has seen all of that ledger; it waits for no leader to learn how far the log goes. */
+function open() {
+  const log = ledger();
+  const projection = new NotedProjection(log.end);
+  return { log, projection, check: new ProjectionCheck(projection, new LedgerReader(log, LEDGER.topic, 0)) };
+}
+
 describe('the check of the whole projection', () => {
   it('compares the newest decided record of each file, readable or not, once an hour', async () => {
-    const log = ledger();
-    const projection = new NotedProjection(log.end);
-    const check = new ProjectionCheck(projection, new LedgerReader(log, LEDGER.topic));
+    const { projection, check } = open();
     expect(await check.whenDue(LEDGER)).toEqual(['a stranger']);
     expect(projection.shown).toEqual(['b 2', 'a 4', 'c 8']);
     expect(projection.known).toEqual(['a', 'b', 'c']);
@@ -64,9 +69,7 @@ describe('the check of the whole projection', () => {
   });
 
   it('forgets nothing on the word of a broker that does not have all of it, and looks again at the next scan', async () => {
-    const log = ledger();
-    const projection = new NotedProjection(log.end);
-    const check = new ProjectionCheck(projection, new LedgerReader(log, LEDGER.topic));
+    const { log, projection, check } = open();
     // a deposed leader, which still answers from what it has
     log.highWatermark = 4;
     expect(await check.whenDue(LEDGER)).toEqual([]);
@@ -77,9 +80,7 @@ describe('the check of the whole projection', () => {
   });
 
   it('is not over when a broker that does not have all of it answers in the middle', async () => {
-    const log = ledger();
-    const projection = new NotedProjection(log.end);
-    const check = new ProjectionCheck(projection, new LedgerReader(log, LEDGER.topic));
+    const { log, projection, check } = open();
     log.answerMaxBytes = 1;
     const whole = log.end;
     log.onFetch = () => {
@@ -95,9 +96,7 @@ describe('the check of the whole projection', () => {
   });
 
   it('leaves a projection of another ledger alone', async () => {
-    const log = ledger();
-    const projection = new NotedProjection(log.end);
-    const check = new ProjectionCheck(projection, new LedgerReader(log, LEDGER.topic));
+    const { projection, check } = open();
     expect(await check.whenDue({ ...LEDGER, topic: 'another' })).toEqual([]);
     expect(projection.shown).toEqual([]);
   });
