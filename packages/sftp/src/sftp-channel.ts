@@ -41,9 +41,9 @@ interface Waiting {
 type Answer<Value> = (error: Error | null | undefined, value: Value) => void;
 
 /**
- * One SFTP session on a connection: what one slot reads, lists and writes with. Many requests may be in flight; OpenSSH answers
- * in their order, which nothing relies on. When the session is lost, everything that waits for it is rejected with
- * `sftp-unavailable`: ssh2 itself forgets callbacks when a connection dies.
+ * One SFTP session on a connection: what one slot reads, lists and writes with. Many requests may be in flight, and may be
+ * answered in any order. When the session is lost, everything that waits for it is rejected with `sftp-unavailable`: ssh2
+ * itself forgets callbacks when a connection dies.
  */
 export class SftpChannel {
   /** Read buffers that outlive a file. */
